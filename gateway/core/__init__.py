@@ -1,0 +1,1 @@
+"""The vocabulary every layer shares. No I/O, no clock, no policy."""

@@ -1,0 +1,138 @@
+"""One request, one object.
+
+An Exchange is the client's side of a request and gathers what happened to it; an Attempt is one
+try upstream; a Reply is a head and bytes. Nothing else travels between the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from gateway.core.errors import FaultKind
+    from gateway.core.usage import Usage
+
+Dialect = Literal["openai", "anthropic", "gemini", "cohere", "other"]
+"""A family of wire formats: it decides how errors look and how a stream ends."""
+
+Operation = Literal[
+    "chat", "completions", "responses", "messages", "count-tokens", "generate", "embeddings",
+    "images", "audio", "moderations", "rerank", "models", "other",
+]  # fmt: skip
+"""What is asked. Dialect and operation together name one wire format."""
+
+Group = Literal["chat", "embeddings", "images", "audio", "moderations", "rerank", "default"]
+"""The keys under `load-balance`."""
+
+GROUP_OF: Final[dict[Operation, Group]] = {
+    "chat": "chat", "completions": "chat", "responses": "chat", "messages": "chat", "count-tokens": "chat",
+    "generate": "chat", "embeddings": "embeddings", "images": "images", "audio": "audio",
+    "moderations": "moderations", "rerank": "rerank", "models": "default", "other": "default",
+}  # fmt: skip
+
+Headers = list[tuple[bytes, bytes]]
+"""As ASGI has them: names in lower case, order and repetition kept."""
+
+Outcome = Literal["ok", "error", "disconnected", "broken"]
+"""ok: a complete reply. error: the client was told an error before commit. disconnected: the
+client left. broken: the stream broke after commit."""
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """What a path and a body ask for, read off the wire.
+
+    suffix: the api path below the version segment, such as `/chat/completions`; where the model
+    stands in the path it is `{model}`. version: the version segment that the client wrote (`v1`,
+    `v1beta`), or ``. model: as the client wrote it, or `` where the operation names none.
+    wants_usage: the client asked for usage in the stream itself. max_tokens: 0 when not said.
+    in_path: the model stands in the path (Gemini), else in the body.
+    """
+
+    dialect: Dialect
+    operation: Operation
+    suffix: str
+    version: str = ""
+    model: str = ""
+    stream: bool = False
+    wants_usage: bool = False
+    in_path: bool = False
+    multipart: bool = False
+    max_tokens: int = 0
+    user: str = ""
+
+
+class Attempt(msgspec.Struct, gc=False):
+    """One try upstream. Times are clock seconds; first_byte is 0 until there was one."""
+
+    provider: str
+    model: str
+    key: str
+    started: float
+    first_byte: float = 0.0
+    ended: float = 0.0
+    status: int = 0
+    fault: FaultKind | None = None
+
+
+class Exchange(msgspec.Struct, eq=False):
+    """The client's side of one request and what became of it.
+
+    path is the api path after the mount, raw and undecoded, with its leading slash. started is
+    clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``.
+    """
+
+    id: str
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    body: bytes
+    call: Call
+    router: str
+    started: float
+    wall: float
+    client: str = ""
+    caller: str = ""
+    team: str = ""
+    attempts: list[Attempt] = []
+    provider: str = ""
+    model: str = ""
+    status: int = 0
+    usage: Usage | None = None
+    first_byte: float = 0.0
+    ended: float = 0.0
+    outcome: Outcome = "ok"
+    error_code: str = ""
+    committed: bool = False
+    gone: bool = False
+    on_settle: list[Callable[[Exchange], None]] = []
+
+
+class Reply(msgspec.Struct, eq=False):
+    """A head, the first bytes, and where there is more, the rest.
+
+    Dispatch has always waited for the first good bytes before there is a Reply, so the first
+    bytes are at hand, and a whole reply is the case `rest is None`: one path for both. A rest that
+    raises UpstreamFault has broken after commit. `close` must be awaited when rest is not read to
+    its end; it is idempotent.
+    """
+
+    status: int
+    headers: Headers
+    first: bytes
+    rest: AsyncIterator[bytes] | None = None
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+Handler = Callable[[Exchange], Awaitable[Reply]]
+Layer = Callable[[Handler], Handler]
+
+
+def stack(layers: list[Layer], innermost: Handler) -> Handler:
+    """Wrap `innermost` so that the first of `layers` is the outermost."""
+    for layer in reversed(layers):
+        innermost = layer(innermost)
+    return innermost

@@ -1,0 +1,27 @@
+"""Credentials. The only way to the text is `reveal()`, so that a log line, an error or a repr can
+show no more than the name."""
+
+from __future__ import annotations
+
+
+class Secret:
+    """A credential that prints as its name. Equality is identity: comparing secrets is done by
+    digest, in constant time, where it is needed."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name = name
+        self._value = value
+
+    def reveal(self) -> str:
+        """The credential itself. Call it only where the bytes go on the wire."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<secret {self.name}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled")

@@ -1,0 +1,1 @@
+"""What happens to a request, a layer a file. Knows no ASGI."""

@@ -1,0 +1,70 @@
+"""What is known of a provider: one row of the catalog, or the same thing written in routers.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.core.exchange import Dialect, Operation
+
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "xi-api-key", "token", "key", "none"]
+"""How a credential is sent. `bearer`, `token` and `key` are schemes of the authorization header
+(`Bearer K`, `Token K`, `Key K`); names with dashes are headers of their own."""
+
+
+class Surface(msgspec.Struct, frozen=True, kw_only=True):
+    """The operations that a provider answers in one dialect, and where.
+
+    root is what stands between the origin and the version segment (`/openai` at Groq), version the
+    segment that goes in front of an api path that has none (`v1`; `` for none). operations are the
+    ones that the provider has. auth where it differs from the row's own.
+    """
+
+    dialect: Dialect
+    operations: tuple[Operation, ...]
+    root: str = ""
+    version: str = "v1"
+    auth: Auth | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that is known by name. context: tokens of the whole window, 0 where not known.
+    vision, tools: what it can take, None where not known."""
+
+    name: str
+    context: int = 0
+    max_output: int = 0
+    vision: bool | None = None
+    tools: bool | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider.
+
+    name: as in routers.yaml and in `/<provider>/`. title: as the vendor writes it. origin: scheme, host and port, no
+    path; may hold `${env:NAME}` where it depends on an account. env: the environment variables that hold its key,
+    the first is the one that messages name (`X_API_KEY`; `X_API_KEYS` with commas is always
+    read too). surfaces: the first is the native one, and the one a path nobody knows goes to.
+    families: glob patterns of model names that are this provider's own, for `/ai/`.
+    models: known names; never an allow-list. open_models: it serves names that nobody here can
+    know (an aggregator, a local server). stream_usage: whether usage in a stream comes by itself
+    (`always`), when asked for with stream_options (`ask`) or not at all (`never`).
+    local: a server on the user's own machine, that needs no key.
+    headers: sent with every request (`anthropic-version`) unless the client sent its own.
+    source: where the facts were read, with the date.
+    """
+
+    name: str
+    title: str
+    origin: str
+    surfaces: tuple[Surface, ...]
+    auth: Auth = "bearer"
+    env: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
+    open_models: bool = False
+    stream_usage: Literal["always", "ask", "never"] = "ask"
+    local: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    source: str = ""

@@ -1,0 +1,1 @@
+"""Metrics and logs. Nothing here decides anything."""

@@ -1,0 +1,1 @@
+"""The HTTP client seam: one small protocol and its implementations."""
