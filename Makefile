@@ -31,7 +31,7 @@ check: dev ## lint, format, types, layers, the shipped config and schema
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(PY) -m gateway.cli check routers.yaml
 	@$(PY) -m gateway.cli schema | cmp -s - schemas/routers.schema.json \
 		|| { echo "schemas/routers.schema.json is stale: make schema" >&2; exit 1; }
