@@ -52,6 +52,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     (`always`), when asked for with stream_options (`ask`) or not at all (`never`).
     local: a server on the user's own machine, that needs no key.
     headers: sent with every request (`anthropic-version`) unless the client sent its own.
+    retired: the day from which the vendor no longer answers at this origin, as `2026-07-30`; `` while it
+    does. Such a row is of use with a base URL of one's own only.
     source: where the facts were read, with the date.
     """
 
@@ -67,4 +69,5 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     stream_usage: Literal["always", "ask", "never"] = "ask"
     local: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    retired: str = ""
     source: str = ""

@@ -1,0 +1,252 @@
+"""Providers that serve many vendors' models: hosts of open weights, aggregators, clouds.
+
+Their lists change weekly and the same name stands at several of them, so no row here claims a model:
+`open_models` says that any name may be asked for. Facts only, each read where `source` says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.providers.row import Row, Surface
+
+GROQ: Final = Row(
+    name="groq",
+    title="Groq",
+    origin="https://api.groq.com",
+    env=("GROQ_API_KEY",),
+    surfaces=(Surface(dialect="openai", operations=("chat", "responses", "audio", "models"), root="/openai"),),
+    open_models=True,
+    source="console.groq.com/docs/openai, 2026-11",
+)
+
+TOGETHER: Final = Row(
+    name="together",
+    title="Together AI",
+    origin="https://api.together.ai",
+    env=("TOGETHER_API_KEY",),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "embeddings", "images", "audio", "rerank", "models"),
+        ),
+    ),
+    open_models=True,
+    source="docs.together.ai/docs/inference/openai-compatibility, /reference/rerank; 2026-11",
+)
+
+FIREWORKS: Final = Row(
+    name="fireworks",
+    title="Fireworks AI",
+    origin="https://api.fireworks.ai",
+    env=("FIREWORKS_API_KEY",),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "responses", "embeddings", "rerank", "models"),
+            root="/inference",
+        ),
+        Surface(dialect="anthropic", operations=("messages",), root="/inference"),
+    ),
+    families=("accounts/fireworks/*",),
+    open_models=True,
+    stream_usage="always",
+    source="docs.fireworks.ai/tools-sdks/openai-compatibility, /tools-sdks/anthropic-compatibility; 2026-11",
+)
+
+OPENROUTER: Final = Row(
+    name="openrouter",
+    title="OpenRouter",
+    origin="https://openrouter.ai",
+    env=("OPENROUTER_API_KEY",),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "responses", "embeddings", "audio", "models"),
+            root="/api",
+        ),
+        Surface(dialect="anthropic", operations=("messages",), root="/api"),
+    ),
+    families=("openrouter/*",),
+    open_models=True,
+    stream_usage="always",
+    source="openrouter.ai/docs, openrouter.ai/blog/insights/every-modality-one-api; 2026-11",
+)
+
+CEREBRAS: Final = Row(
+    name="cerebras",
+    title="Cerebras",
+    origin="https://api.cerebras.ai",
+    env=("CEREBRAS_API_KEY",),
+    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "models")),),
+    open_models=True,
+    source="inference-docs.cerebras.ai/resources/openai, /api-reference; 2026-11",
+)
+
+SAMBANOVA: Final = Row(
+    name="sambanova",
+    title="SambaNova",
+    origin="https://api.sambanova.ai",
+    env=("SAMBANOVA_API_KEY",),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "responses", "embeddings", "audio", "models"),
+        ),
+        Surface(dialect="anthropic", operations=("messages", "count-tokens")),
+    ),
+    open_models=True,
+    source="docs.sambanova.ai/docs/en/features/openai-compatibility, /anthropic-compatibility; 2026-11",
+)
+
+NVIDIA: Final = Row(
+    name="nvidia",
+    title="NVIDIA NIM",
+    origin="https://integrate.api.nvidia.com",
+    env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"),
+    # Ranking has a host of its own, ai.api.nvidia.com.
+    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "embeddings", "models")),),
+    open_models=True,
+    source="docs.api.nvidia.com/nim/reference/llm-apis; npm @mastra/core 0.24.9; 2026-11",
+)
+
+HUGGINGFACE: Final = Row(
+    name="huggingface",
+    title="Hugging Face Inference Providers",
+    origin="https://router.huggingface.co",
+    env=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
+    surfaces=(Surface(dialect="openai", operations=("chat", "responses", "models")),),
+    open_models=True,
+    source="huggingface.co/changelog/inference-providers-openai-compatible, /docs/inference-providers; 2026-11",
+)
+
+HYPERBOLIC: Final = Row(
+    name="hyperbolic",
+    title="Hyperbolic",
+    origin="https://api.hyperbolic.xyz",
+    env=("HYPERBOLIC_API_KEY",),
+    # Images and speech have paths of their own: /v1/image/generation, /v1/audio/generation.
+    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "models")),),
+    open_models=True,
+    source="docs.hyperbolic.ai/inference/overview, /inference/chat-completion; 2026-11",
+)
+
+NEBIUS: Final = Row(
+    name="nebius",
+    title="Nebius Token Factory",
+    origin="https://api.tokenfactory.nebius.com",
+    env=("NEBIUS_API_KEY",),
+    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "embeddings", "images", "models")),),
+    open_models=True,
+    source="docs.tokenfactory.nebius.com/api-reference/introduction, 2026-11",
+)
+
+DEEPINFRA: Final = Row(
+    name="deepinfra",
+    title="DeepInfra",
+    origin="https://api.deepinfra.com",
+    env=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "embeddings", "images", "audio", "models"),
+            root="/v1/openai",
+            version="",
+        ),
+    ),
+    open_models=True,
+    stream_usage="always",
+    source="deepinfra.com/docs/openai_api, 2026-11",
+)
+
+ANYSCALE: Final = Row(
+    name="anyscale",
+    title="Anyscale Endpoints",
+    origin="https://api.endpoints.anyscale.com",
+    env=("ANYSCALE_API_KEY",),
+    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "embeddings", "models")),),
+    open_models=True,
+    # An Anyscale service of one's own speaks the same API at its own base URL.
+    retired="2024-08-01",
+    source="docs.anyscale.com/endpoints/text-generation/deprecations, /authenticate; 2026-11",
+)
+
+REPLICATE: Final = Row(
+    name="replicate",
+    title="Replicate",
+    origin="https://api.replicate.com",
+    env=("REPLICATE_API_TOKEN",),
+    surfaces=(Surface(dialect="other", operations=("other",)),),
+    open_models=True,
+    stream_usage="never",
+    source="replicate.com/docs/topics/security/api-tokens, /docs/reference/http; 2026-11",
+)
+
+NOVITA: Final = Row(
+    name="novita",
+    title="Novita AI",
+    origin="https://api.novita.ai",
+    env=("NOVITA_API_KEY",),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "embeddings", "rerank", "models"),
+            root="/openai",
+        ),
+        Surface(dialect="anthropic", operations=("messages",), root="/anthropic"),
+    ),
+    open_models=True,
+    source="novita.ai/docs/guides/llm-api, /docs/guides/llm-anthropic-compatibility; 2026-11",
+)
+
+GITHUB: Final = Row(
+    name="github",
+    title="GitHub Models",
+    origin="https://models.github.ai",
+    env=("GITHUB_TOKEN",),
+    # The list of models is not an OpenAI one: GET /catalog/models.
+    surfaces=(Surface(dialect="openai", operations=("chat", "embeddings"), root="/inference", version=""),),
+    open_models=True,
+    retired="2026-07-30",
+    source="docs.github.com/en/rest/models/inference; its end: dev.to and juejin.cn after GitHub's notice; 2026-11",
+)
+
+CLOUDFLARE: Final = Row(
+    name="cloudflare",
+    title="Cloudflare Workers AI",
+    origin="https://api.cloudflare.com",
+    env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"),
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "responses", "embeddings"),
+            root="/client/v4/accounts/${env:CLOUDFLARE_ACCOUNT_ID}/ai",
+        ),
+    ),
+    families=("@cf/*", "@hf/*"),
+    open_models=True,
+    source="developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility, 2026-11",
+)
+
+AZURE: Final = Row(
+    name="azure",
+    title="Azure OpenAI",
+    origin="${env:AZURE_OPENAI_ENDPOINT}",
+    auth="api-key",
+    env=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+    # The model is the name of a deployment, the user's own choice. Images and audio take `?api-version=preview`.
+    surfaces=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "responses", "embeddings", "images", "audio", "models"),
+            root="/openai",
+        ),
+    ),
+    open_models=True,
+    source="learn.microsoft.com/azure/ai-foundry/openai/latest (v1 API), 2026-11",
+)
+
+ROWS: Final = (
+    GROQ, TOGETHER, FIREWORKS, OPENROUTER, CEREBRAS, SAMBANOVA, NVIDIA, HUGGINGFACE, HYPERBOLIC, NEBIUS, DEEPINFRA,
+    ANYSCALE, REPLICATE, NOVITA, GITHUB, CLOUDFLARE, AZURE,
+)  # fmt: skip
