@@ -27,8 +27,9 @@ DEEPSEEK: Final = Row(
         Model(name="deepseek-v4-flash", context=1_000_000, max_output=393_216, vision=True, tools=True),
     ),
     source=(
-        "api-docs.deepseek.com, /guides/anthropic_api, /guides/fim_completion; "
-        "models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "api-docs.deepseek.com/guides/anthropic_api; "
+        "developersdigest.tech/reference/api-compatibility/deepseek; completions: share.apidog.com copy of "
+        "the vendor's reference; models: PyPI litellm 1.109.1; 2026-11"
     ),
 )
 
@@ -50,7 +51,10 @@ MOONSHOT: Final = Row(
         Model(name="kimi-k2.7-code-highspeed", context=262_144, vision=True, tools=True),
         Model(name="kimi-k2.6", context=262_144, vision=True, tools=True),
     ),
-    source="platform.kimi.ai/docs/api/overview; models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11",
+    source=(
+        "developersdigest.tech/reference/api-compatibility/moonshot; models: PyPI genai-prices 0.2.3 and "
+        "litellm 1.109.1; 2026-11"
+    ),
 )
 
 ZHIPU: Final = Row(
@@ -59,10 +63,10 @@ ZHIPU: Final = Row(
     origin="https://api.z.ai",
     env=("ZAI_API_KEY", "ZHIPU_API_KEY"),
     surfaces=(
-        Surface(dialect="openai", operations=("chat", "images", "models"), root="/api/paas", version="v4"),
+        Surface(dialect="openai", operations=("chat", "models"), root="/api/paas", version="v4"),
         Surface(dialect="anthropic", operations=("messages",), root="/api/anthropic"),
     ),
-    families=("glm-*", "GLM-*", "cogview-*", "cogvideox-*"),
+    families=("glm-*", "GLM-*"),
     models=(
         Model(name="glm-5.3", context=1_000_000, max_output=128_000, tools=True),
         Model(name="glm-5.3-flash", context=1_000_000, max_output=128_000, vision=True, tools=True),
@@ -76,11 +80,9 @@ ZHIPU: Final = Row(
         Model(name="glm-4.6v", context=128_000, vision=True, tools=True),
         Model(name="glm-4.5-air", context=128_000, max_output=32_000, tools=True),
     ),
-    # The last chunk of every stream has the usage; stream_options is not in the reference.
-    stream_usage="always",
     source=(
-        "docs.z.ai/guides/develop/openai/python, /scenario-example/develop-tools/claude; in China: "
-        "open.bigmodel.cn/api/paas/v4; models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "developersdigest.tech/reference/api-compatibility/zai; models: PyPI any-llm-sdk 1.40.2, genai-prices "
+        "0.2.3, litellm 1.109.1; in China: open.bigmodel.cn/api/paas/v4; 2026-11"
     ),
 )
 
@@ -140,8 +142,8 @@ MINIMAX: Final = Row(
         Model(name="M2-her", context=64_000),
     ),
     source=(
-        "platform.minimax.io/docs/api-reference/text-openai-api, /text-anthropic-api; in China: api.minimaxi.com; "
-        "models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "developersdigest.tech/reference/api-compatibility/minimax; models: PyPI genai-prices 0.2.3 and "
+        "litellm 1.109.1; in China: api.minimaxi.com; 2026-11"
     ),
 )
 

@@ -17,7 +17,7 @@ GROQ: Final = Row(
     env=("GROQ_API_KEY",),
     surfaces=(Surface(dialect="openai", operations=("chat", "responses", "audio", "models"), root="/openai"),),
     open_models=True,
-    source="console.groq.com/docs/openai, 2026-11",
+    source="console.groq.com/docs/openai; developersdigest.tech/reference/api-compatibility/groq; 2026-11",
 )
 
 TOGETHER: Final = Row(
@@ -32,7 +32,10 @@ TOGETHER: Final = Row(
         ),
     ),
     open_models=True,
-    source="docs.together.ai/docs/inference/openai-compatibility, /reference/rerank; 2026-11",
+    source=(
+        "docs.together.ai/docs/inference/openai-compatibility; "
+        "developersdigest.tech/reference/api-compatibility/together; rerank: PyPI litellm 1.109.1; 2026-11"
+    ),
 )
 
 FIREWORKS: Final = Row(
@@ -51,7 +54,11 @@ FIREWORKS: Final = Row(
     families=("accounts/fireworks/*",),
     open_models=True,
     stream_usage="always",
-    source="docs.fireworks.ai/tools-sdks/openai-compatibility, /tools-sdks/anthropic-compatibility; 2026-11",
+    source=(
+        "docs.fireworks.ai/tools-sdks/anthropic-compatibility; "
+        "developersdigest.tech/reference/api-compatibility/fireworks; other operations: PyPI litellm 1.109.1; "
+        "2026-11"
+    ),
 )
 
 OPENROUTER: Final = Row(
@@ -62,7 +69,7 @@ OPENROUTER: Final = Row(
     surfaces=(
         Surface(
             dialect="openai",
-            operations=("chat", "completions", "responses", "embeddings", "audio", "models"),
+            operations=("chat", "responses", "embeddings", "audio", "models"),
             root="/api",
         ),
         Surface(dialect="anthropic", operations=("messages",), root="/api"),
@@ -70,7 +77,10 @@ OPENROUTER: Final = Row(
     families=("openrouter/*",),
     open_models=True,
     stream_usage="always",
-    source="openrouter.ai/docs, openrouter.ai/blog/insights/every-modality-one-api; 2026-11",
+    source=(
+        "openrouter.ai/docs/client-sdks, /blog/insights/every-modality-one-api; "
+        "developersdigest.tech/reference/api-compatibility/openrouter; 2026-11"
+    ),
 )
 
 CEREBRAS: Final = Row(
@@ -78,9 +88,9 @@ CEREBRAS: Final = Row(
     title="Cerebras",
     origin="https://api.cerebras.ai",
     env=("CEREBRAS_API_KEY",),
-    surfaces=(Surface(dialect="openai", operations=("chat", "completions", "models")),),
+    surfaces=(Surface(dialect="openai", operations=("chat", "models")),),
     open_models=True,
-    source="inference-docs.cerebras.ai/resources/openai, /api-reference; 2026-11",
+    source="developersdigest.tech/reference/api-compatibility/cerebras; npm @mastra/core 0.24.9; 2026-11",
 )
 
 SAMBANOVA: Final = Row(
@@ -96,7 +106,10 @@ SAMBANOVA: Final = Row(
         Surface(dialect="anthropic", operations=("messages", "count-tokens")),
     ),
     open_models=True,
-    source="docs.sambanova.ai/docs/en/features/openai-compatibility, /anthropic-compatibility; 2026-11",
+    source=(
+        "docs.sambanova.ai/docs/en/features/anthropic-compatibility, /features/messages; "
+        "github.com/api-evangelist/sambanova-systems; 2026-11"
+    ),
 )
 
 NVIDIA: Final = Row(
@@ -107,7 +120,7 @@ NVIDIA: Final = Row(
     # Ranking has a host of its own, ai.api.nvidia.com.
     surfaces=(Surface(dialect="openai", operations=("chat", "completions", "embeddings", "models")),),
     open_models=True,
-    source="docs.api.nvidia.com/nim/reference/llm-apis; npm @mastra/core 0.24.9; 2026-11",
+    source="docs.litellm.ai/docs/providers/nvidia_nim; npm @mastra/core 0.24.9; 2026-11",
 )
 
 HUGGINGFACE: Final = Row(
@@ -117,7 +130,10 @@ HUGGINGFACE: Final = Row(
     env=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     surfaces=(Surface(dialect="openai", operations=("chat", "responses", "models")),),
     open_models=True,
-    source="huggingface.co/changelog/inference-providers-openai-compatible, /docs/inference-providers; 2026-11",
+    source=(
+        "huggingface.co/changelog/inference-providers-openai-compatible, "
+        "/docs/inference-providers/guides/responses-api; 2026-11"
+    ),
 )
 
 HYPERBOLIC: Final = Row(
@@ -128,7 +144,7 @@ HYPERBOLIC: Final = Row(
     # Images and speech have paths of their own: /v1/image/generation, /v1/audio/generation.
     surfaces=(Surface(dialect="openai", operations=("chat", "completions", "models")),),
     open_models=True,
-    source="docs.hyperbolic.ai/inference/overview, /inference/chat-completion; 2026-11",
+    source="github.com/api-evangelist/hyperbolic-ai; npm @huggingface/inference 4.4.0; 2026-11",
 )
 
 NEBIUS: Final = Row(
@@ -138,7 +154,10 @@ NEBIUS: Final = Row(
     env=("NEBIUS_API_KEY",),
     surfaces=(Surface(dialect="openai", operations=("chat", "completions", "embeddings", "images", "models")),),
     open_models=True,
-    source="docs.tokenfactory.nebius.com/api-reference/introduction, 2026-11",
+    source=(
+        "docs.tokenfactory.nebius.com/api-reference/introduction; "
+        "docs.getbifrost.ai/providers/supported-providers/nebius; 2026-11"
+    ),
 )
 
 DEEPINFRA: Final = Row(
@@ -149,14 +168,14 @@ DEEPINFRA: Final = Row(
     surfaces=(
         Surface(
             dialect="openai",
-            operations=("chat", "completions", "embeddings", "images", "audio", "models"),
+            operations=("chat", "completions", "embeddings", "models"),
             root="/v1/openai",
             version="",
         ),
     ),
     open_models=True,
     stream_usage="always",
-    source="deepinfra.com/docs/openai_api, 2026-11",
+    source="deepinfra.com/docs/openai_api; npm @ai-sdk/deepinfra 2.0.19; 2026-11",
 )
 
 ANYSCALE: Final = Row(
@@ -179,7 +198,7 @@ REPLICATE: Final = Row(
     surfaces=(Surface(dialect="other", operations=("other",)),),
     open_models=True,
     stream_usage="never",
-    source="replicate.com/docs/topics/security/api-tokens, /docs/reference/http; 2026-11",
+    source="replicate.com/docs/topics/security/api-tokens, /changelog/2024-04-03-bearer-tokens; 2026-11",
 )
 
 NOVITA: Final = Row(
@@ -196,7 +215,10 @@ NOVITA: Final = Row(
         Surface(dialect="anthropic", operations=("messages",), root="/anthropic"),
     ),
     open_models=True,
-    source="novita.ai/docs/guides/llm-api, /docs/guides/llm-anthropic-compatibility; 2026-11",
+    source=(
+        "novita.ai/docs/guides/llm-anthropic-compatibility; github.com/antinomyhq/forgecode/pull/2687; "
+        "operations: PyPI litellm 1.109.1; 2026-11"
+    ),
 )
 
 GITHUB: Final = Row(
@@ -208,7 +230,10 @@ GITHUB: Final = Row(
     surfaces=(Surface(dialect="openai", operations=("chat", "embeddings"), root="/inference", version=""),),
     open_models=True,
     retired="2026-07-30",
-    source="docs.github.com/en/rest/models/inference; its end: dev.to and juejin.cn after GitHub's notice; 2026-11",
+    source=(
+        "docs.github.com/en/github-models/quickstart, github/codespaces-models/pull/28; its end: dev.to and "
+        "juejin.cn after GitHub's notice; 2026-11"
+    ),
 )
 
 CLOUDFLARE: Final = Row(
@@ -243,7 +268,9 @@ AZURE: Final = Row(
         ),
     ),
     open_models=True,
-    source="learn.microsoft.com/azure/ai-foundry/openai/latest (v1 API), 2026-11",
+    source=(
+        "learn.microsoft.com/azure/ai-foundry/openai/latest (v1 API); other operations: PyPI litellm 1.109.1; 2026-11"
+    ),
 )
 
 ROWS: Final = (

@@ -56,7 +56,11 @@ MISTRAL: Final = Row(
     ),
     # Usage stands in the last chunk of every stream; the API refuses fields that it does not know.
     stream_usage="always",
-    source="docs.mistral.ai/api; models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11",
+    source=(
+        "developersdigest.tech/reference/api-compatibility/mistral; usage in streams: "
+        "github.com/BerriAI/litellm/issues/8978, davidmigloz/langchain_dart/pull/795; operations and models: "
+        "PyPI litellm 1.109.1, genai-prices 0.2.3; 2026-11"
+    ),
 )
 
 XAI: Final = Row(
@@ -80,7 +84,10 @@ XAI: Final = Row(
         Model(name="grok-imagine-image"),
         Model(name="grok-imagine-image-2.0"),
     ),
-    source="docs.x.ai/docs/api-reference; models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11",
+    source=(
+        "developersdigest.tech/reference/api-compatibility/xai; models: PyPI genai-prices 0.2.3 and litellm "
+        "1.109.1; 2026-11"
+    ),
 )
 
 COHERE: Final = Row(
@@ -114,7 +121,10 @@ COHERE: Final = Row(
     ),
     # The native stream ends with usage; the compatibility API refuses stream_options.
     stream_usage="always",
-    source="docs.cohere.com/docs/compatibility-api, /reference/about; models: PyPI litellm 1.109.1; 2026-11",
+    source=(
+        "docs.cohere.com/docs/compatibility-api; stream_options: strandsagents.com; native paths and models: "
+        "PyPI litellm 1.109.1; 2026-11"
+    ),
 )
 
 AI21: Final = Row(
@@ -132,7 +142,7 @@ AI21: Final = Row(
     ),
     # The last chunk of every stream has the usage.
     stream_usage="always",
-    source="docs.ai21.com/reference, /docs/jamba-foundation-models; models: PyPI litellm 1.109.1; 2026-11",
+    source="mastra.ai/models/providers/ai21; address and models: PyPI litellm 1.109.1; 2026-11",
 )
 
 PERPLEXITY: Final = Row(
@@ -150,8 +160,9 @@ PERPLEXITY: Final = Row(
     ),
     stream_usage="always",
     source=(
-        "docs.perplexity.ai/docs/agent-api/migrate-from-sonar, /docs/grounded-llm/openai-compatibility; "
-        "models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "docs.perplexity.ai/docs/grounded-llm/openai-compatibility, /docs/agent-api/migrate-from-sonar; the "
+        "end of Sonar: github.com/vercel/ai releases, truefoundry.com; embeddings and models: PyPI litellm "
+        "1.109.1; 2026-11"
     ),
 )
 

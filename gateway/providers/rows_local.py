@@ -21,7 +21,9 @@ OLLAMA: Final = Row(
     ),
     open_models=True,
     local=True,
-    source="docs.ollama.com/api/openai-compatibility, /api/anthropic-compatibility; 2026-11",
+    source=(
+        "docs.ollama.com/api/anthropic-compatibility; developersdigest.tech/reference/api-compatibility/ollama; 2026-11"
+    ),
 )
 
 LMSTUDIO: Final = Row(
@@ -36,7 +38,7 @@ LMSTUDIO: Final = Row(
     ),
     open_models=True,
     local=True,
-    source="lmstudio.ai/docs/developer/openai-compat, /docs/developer/anthropic-compat; 2026-11",
+    source="lmstudio.ai/docs/developer/anthropic-compat, /docs/api/openai-api; 2026-11",
 )
 
 VLLM: Final = Row(

@@ -106,7 +106,10 @@ OPENAI: Final = Row(
         Model(name="text-embedding-ada-002", context=8_191),
         Model(name="omni-moderation-latest", context=32_768),
     ),
-    source="developers.openai.com/api/reference; models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11",
+    source=(
+        "developersdigest.tech/reference/api-compatibility/openai; operations and models: PyPI litellm "
+        "1.109.1, genai-prices 0.2.3; 2026-11"
+    ),
 )
 
 ANTHROPIC: Final = Row(
@@ -144,8 +147,8 @@ ANTHROPIC: Final = Row(
     # no version of his own gets the one that takes every request.
     headers=(("anthropic-version", "2023-06-01"),),
     source=(
-        "platform.claude.com/docs/en/api/versioning, /api/openai-sdk; "
-        "models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "platform.claude.com/docs/en/api/versioning, /api/migration-2026-10-21, /api/openai-sdk; models: PyPI "
+        "genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
     ),
 )
 
@@ -196,8 +199,8 @@ GEMINI: Final = Row(
         Model(name="gemini-embedding-2", context=8_192, vision=True),
     ),
     source=(
-        "ai.google.dev/gemini-api/docs/api-overview, /docs/openai, /api/compatibility; "
-        "models: PyPI genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
+        "ai.google.dev/gemini-api/docs/api-overview, /docs/openai, /api/compatibility; models: PyPI "
+        "genai-prices 0.2.3 and litellm 1.109.1; 2026-11"
     ),
 )
 

@@ -14,7 +14,7 @@ ELEVENLABS: Final = Row(
     title="ElevenLabs",
     origin="https://api.elevenlabs.io",
     auth="xi-api-key",
-    env=("ELEVENLABS_API_KEY", "XI_API_KEY"),
+    env=("ELEVENLABS_API_KEY",),
     surfaces=(Surface(dialect="other", operations=("other",)),),
     families=("eleven_*", "scribe_*"),
     models=(
@@ -27,7 +27,7 @@ ELEVENLABS: Final = Row(
         Model(name="scribe_v2"),
     ),
     stream_usage="never",
-    source="elevenlabs.io/docs/api-reference/authentication; models: PyPI litellm 1.109.1; 2026-11",
+    source="skills.sh/elevenlabs/skills/setup-api-key; models: PyPI litellm 1.109.1; 2026-11",
 )
 
 STABILITY: Final = Row(
@@ -39,7 +39,7 @@ STABILITY: Final = Row(
     surfaces=(Surface(dialect="other", operations=("other",), version=""),),
     families=("sd3*", "stable-image-*"),
     stream_usage="never",
-    source="platform.stability.ai/docs/api-reference; PyPI litellm 1.109.1; 2026-11",
+    source="PyPI litellm 1.109.1, 2026-11",
 )
 
 RUNWAY: Final = Row(
@@ -51,7 +51,7 @@ RUNWAY: Final = Row(
     families=("gen[0-9]*", "aleph[0-9]*"),
     stream_usage="never",
     headers=(("x-runway-version", "2024-11-06"),),
-    source="docs.dev.runwayml.com/api; PyPI litellm 1.109.1; 2026-11",
+    source="PyPI litellm 1.109.1; skills.sh/runwayml; 2026-11",
 )
 
 ROWS: Final = (ELEVENLABS, STABILITY, RUNWAY)
