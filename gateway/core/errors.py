@@ -33,7 +33,9 @@ class Code(NamedTuple):
     words (`invalid_request_error`, `INVALID_ARGUMENT`, ...)."""
 
     status: int
-    family: Literal["invalid", "auth", "forbidden", "not-found", "too-large", "rate-limit", "unavailable", "timeout", "server"]
+    family: Literal[
+        "invalid", "auth", "forbidden", "not-found", "too-large", "rate-limit", "unavailable", "timeout", "server"
+    ]
 
 
 CODES: Final[dict[str, Code]] = {
@@ -76,7 +78,8 @@ class GatewayError(Exception):
     code: a key of CODES. message: one or two sentences: what is wrong and what to do.
     status: overrides the code's own (an upstream's status that is kept). retry_after: seconds.
     param: the field of the request that is at fault, where there is one. headers: extra reply
-    headers, such as `allow`.
+    headers, such as `allow`. provider_body: a provider's own JSON error in the client's dialect, sent
+    in place of ours. attempts: how many were made upstream.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.param = param
         self.headers = headers
+        self.provider_body = b""
+        self.attempts = 0
 
 
 class UpstreamFault(Exception):

@@ -48,7 +48,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     stands in the path it is `{model}`. version: the version segment that the client wrote (`v1`,
     `v1beta`), or ``. model: as the client wrote it, or `` where the operation names none.
     wants_usage: the client asked for usage in the stream itself. max_tokens: 0 when not said.
-    in_path: the model stands in the path (Gemini), else in the body.
+    in_path: the model stands in the path (Gemini), else in the body. framing: how a stream is cut
+    into events (`json-array` is Gemini's without `alt=sse`).
     """
 
     dialect: Dialect
@@ -62,13 +63,16 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     multipart: bool = False
     max_tokens: int = 0
     user: str = ""
+    framing: Literal["sse", "json-array"] = "sse"
 
 
 class Attempt(msgspec.Struct, gc=False):
-    """One try upstream. Times are clock seconds; first_byte is 0 until there was one."""
+    """One try upstream. Times are clock seconds; first_byte is 0 until there was one. model is what
+    was asked for, label the same for metrics: a known name or `other`."""
 
     provider: str
     model: str
+    label: str
     key: str
     started: float
     first_byte: float = 0.0
@@ -94,12 +98,14 @@ class Exchange(msgspec.Struct, eq=False):
     router: str
     started: float
     wall: float
+    credential: bytes = b""
     client: str = ""
     caller: str = ""
     team: str = ""
     attempts: list[Attempt] = []
     provider: str = ""
     model: str = ""
+    label: str = ""
     status: int = 0
     usage: Usage | None = None
     first_byte: float = 0.0

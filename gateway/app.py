@@ -1,0 +1,198 @@
+"""The Starlette application: mounts, lifespan, and the one assignment that a reload is.
+
+    /router/<name>/...  /ai/...  /v1/...  /<provider>/...  and the ops pages
+
+Nothing about a request is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from gateway.assemble.house import House, assemble
+from gateway.config.check import loaded_and_checked
+from gateway.config.problem import ConfigError
+from gateway.core.units import seconds
+from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
+from gateway.ingress.ops import Ops, Serving
+from gateway.runtime import Runtime, system_clock
+from gateway.telemetry.exposition import Snapshots
+from gateway.telemetry.log import Log, bridge_libraries
+from gateway.telemetry.metrics import Metrics
+from gateway.upstream.echo import EchoTransport
+from gateway.upstream.engines import open_transport
+from gateway.config.watch import ConfigWatch
+
+CONFIG_VARIABLE = "GATEWAY_CONFIG"
+SNAPSHOTS_VARIABLE = "GATEWAY_SNAPSHOTS"
+DRAIN_SIGNAL = signal.SIGUSR1
+"""Sent to a worker when the process begins to stop, before its server hears of it."""
+
+_SNAPSHOT_EVERY = 1.0
+
+
+class Gateway:
+    """One process: a runtime, the house that serves, and how the next one takes its place."""
+
+    def __init__(
+        self, config: Path, house: House, files: tuple[Path, ...], runtime: Runtime, env: Mapping[str, str]
+    ) -> None:
+        self._config = config
+        self._env = env
+        self._reloading = asyncio.Lock()
+        self.files = files
+        self.runtime = runtime
+        self.house = house
+        self.serving = _serving(house)
+        runtime.adopt(house.pools)
+
+    def table(self) -> Table:
+        return self.house.table
+
+    async def reload(self) -> bool:
+        """Read the config again; serve it if it is good, else go on as before and say so. Returns
+        whether the file on disk is what serves now."""
+        async with self._reloading:
+            runtime = self.runtime
+            started = runtime.clock.monotonic()
+            try:
+                loaded, house = await asyncio.to_thread(self._build)
+            except ConfigError as error:
+                problems = tuple(str(problem) for problem in error.problems)
+                self.serving.rejected = problems
+                runtime.metrics.count_reload("rejected")
+                runtime.log.write(
+                    "error",
+                    "config rejected, the one before it goes on serving",
+                    {"config": self.serving.hash, "problems": len(problems), "first": problems[0]},
+                )
+                return False
+            self.files = loaded
+            runtime.adopt(house.pools)
+            self.house = house
+            self.serving = _serving(house)
+            self.serving.reload_seconds = took = runtime.clock.monotonic() - started
+            runtime.metrics.count_reload("ok")
+            runtime.log.protect(_secrets(house))
+            runtime.log.write(
+                "info",
+                "config reloaded",
+                {"config": house.hash, "routers": len(house.spec.routers), "seconds": round(took, 4)},
+            )
+            return True
+
+    def _build(self) -> tuple[tuple[Path, ...], House]:
+        loaded, _ = loaded_and_checked(self._config, self._env)
+        return loaded.files, assemble(loaded.spec, loaded.hash, self.runtime, self._env)
+
+    async def drain(self, limit: float) -> None:
+        """Let what is under way go on for `limit` seconds, then end it."""
+        if self.runtime.draining:
+            return
+        self.runtime.draining = True
+        self.runtime.log.write("info", "draining", {"in_flight": len(self.runtime.in_flight), "seconds": limit})
+        await asyncio.sleep(limit)
+        self.runtime.cut = True
+        for task in list(self.runtime.in_flight):
+            task.cancel()
+
+
+def create(config: Path, env: Mapping[str, str] = os.environ) -> Starlette:
+    """The application that serves `config`. Raises ConfigError when that is not fit to be served."""
+    loaded, _ = loaded_and_checked(config, env)
+    spec = loaded.spec
+    clock = system_clock()
+    style = spec.server.logging.format
+    if style == "auto":
+        style = "text" if os.isatty(1) else "json"
+    log = Log(clock.wall, style, spec.server.logging.level)
+    runtime = Runtime(
+        clock=clock,
+        transport=open_transport(spec.server.upstream_engine),
+        echo=EchoTransport(clock),
+        log=log,
+        metrics=Metrics(),
+    )
+    house = assemble(spec, loaded.hash, runtime, env)
+    log.protect(_secrets(house))
+    bridge_libraries(log)
+    gateway = Gateway(config, house, loaded.files, runtime, env)
+    return application(gateway, env.get(SNAPSHOTS_VARIABLE))
+
+
+def from_environment() -> Starlette:
+    """`create` for a server's worker, which is told of the config by an environment variable."""
+    return create(Path(os.environ[CONFIG_VARIABLE]))
+
+
+def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starlette:
+    """Starlette around a gateway."""
+    snapshots = Snapshots(Path(snapshots_folder)) if snapshots_folder else None
+    ops = Ops(gateway.runtime, lambda: gateway.serving, snapshots)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[object]] = set()
+
+        def start(coroutine: object) -> None:
+            task: asyncio.Task[object] = loop.create_task(coroutine)  # type: ignore[arg-type]
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        def begin_drain() -> None:
+            start(gateway.drain(seconds(gateway.house.spec.server.drain_timeout)))
+
+        with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
+            # Only a process's main thread may take signals; in a test there may be none to take.
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(gateway.reload()))
+            loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
+        start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
+        if snapshots is not None:
+            start(_write_snapshots(snapshots, ops))
+        try:
+            yield
+        finally:
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if snapshots is not None:
+                snapshots.write(ops.samples())
+            await gateway.runtime.close()
+
+    app = Starlette(
+        routes=[
+            Mount("/router", RouterMount(gateway.table)),
+            Mount("/v1", UnifiedMount(gateway.table, at_root=True)),
+            Mount("/v1beta", UnifiedMount(gateway.table, at_root=True)),
+            Mount("/ai", UnifiedMount(gateway.table, at_root=False)),
+            *ops.routes(),
+            Mount("/", RootMount(gateway.table)),
+        ],
+        lifespan=lifespan,
+    )
+    # A redirect would drop the body of a POST and answer where an error is due.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
+    while True:
+        snapshots.write(ops.samples())
+        await asyncio.sleep(_SNAPSHOT_EVERY)
+
+
+def _serving(house: House) -> Serving:
+    return Serving(house.hash, tuple(house.spec.routers), house.endpoints)
+
+
+def _secrets(house: House) -> list[str]:
+    return [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]

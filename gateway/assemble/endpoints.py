@@ -1,0 +1,199 @@
+"""From the catalog and routers.yaml to endpoints: every provider that can be named, with its keys.
+
+A part of assembly: it knows both the spec and the objects, and decides only what a provider's
+address, surfaces and keys are when the two sources are put together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.config import spec as sp
+from gateway.core.exchange import Dialect, Operation
+from gateway.core.secret import Secret
+from gateway.core.units import seconds
+from gateway.pipeline.endpoint import Endpoint
+from gateway.policy.health import BreakerPolicy
+from gateway.policy.key_pool import KeyPool
+from gateway.providers.catalog import CATALOG, GENERIC_SURFACES, find_model
+from gateway.providers.row import Auth, Row, Surface
+from gateway.runtime import Runtime
+
+ANONYMOUS: Final = "none"
+"""The name of the key of a provider that needs none."""
+
+_REFERENCE: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_OPERATIONS: Final = frozenset(get_args(Operation))
+
+
+class Endpoints:
+    """Makes endpoints, one for each name and address, out of the spec, the catalog and the environment."""
+
+    def __init__(self, spec: sp.Spec, runtime: Runtime, env: Mapping[str, str]) -> None:
+        self._spec = spec
+        self._runtime = runtime
+        self._env = env
+        self.pools: dict[str, KeyPool] = {}
+        self.by_name: dict[str, Endpoint] = {}
+        for name in (*CATALOG, *(name for name in spec.providers if name not in CATALOG)):
+            settings = spec.providers.get(name) or sp.Provider()
+            if settings.enabled:
+                self.by_name[name] = self._make(name, settings, settings.base_url, settings.keys, name)
+
+    def of(self, entry: sp.Target) -> Endpoint | None:
+        """The endpoint of a router's entry, with the address and keys that it gives; None when the
+        provider is disabled."""
+        name = entry.provider.partition("/")[0]
+        endpoint = self.by_name.get(name)
+        if endpoint is None or not (entry.base_url or entry.keys):
+            return endpoint
+        settings = self._spec.providers.get(name) or sp.Provider()
+        base_url = entry.base_url or settings.base_url
+        keys = entry.keys or settings.keys
+        return self._make(name, settings, base_url, keys, f"{name} {base_url or ''} {','.join(key_names(keys))}")
+
+    def breaker_policy(self, name: str) -> BreakerPolicy:
+        settings = self._spec.providers.get(name) or sp.Provider()
+        b = settings.breaker
+        return BreakerPolicy(
+            consecutive_failures=b.consecutive_failures,
+            error_ratio=b.error_ratio,
+            min_requests=b.min_requests,
+            window=seconds(b.window),
+            open_for=seconds(b.open_for),
+            max_open=seconds(b.max_open),
+        )
+
+    def _make(
+        self,
+        name: str,
+        settings: sp.Provider,
+        base_url: str | None,
+        keys: Sequence[sp.ProviderKey | str],
+        pool_name: str,
+    ) -> Endpoint:
+        row = CATALOG.get(name) or _new_row(name, settings)
+        origin, surfaces, missing = self._address(row, settings, base_url)
+        # A variable such as GITHUB_TOKEN is often there for other reasons: it wakes no service that has ended.
+        secrets = [] if row.retired and not keys else self._secrets(row, name, keys)
+        auth = settings.auth or row.auth
+        keyless = auth == "none" or row.local or (row.name not in CATALOG and not keys)
+        if not secrets and keyless:
+            secrets = [Secret(ANONYMOUS, "")]
+            auth = "none"
+        if auth != row.auth:
+            surfaces = tuple(msgspec.structs.replace(surface, auth=None) for surface in surfaces)
+        if missing:
+            secrets = []
+        pool = KeyPool(secrets, seconds(settings.key_pool.cooldown), seconds(settings.key_pool.quarantine))
+        self.pools[pool_name] = pool
+        names = tuple(m for m in settings.models if not _is_pattern(m))
+        return Endpoint(
+            name=name,
+            title=row.title,
+            origin=origin,
+            surfaces=surfaces,
+            auth=auth,
+            pool=pool,
+            transport=self._runtime.echo if origin.startswith("echo:") else self._runtime.transport,
+            models=(*names, *(m.name for m in row.models)) if not settings.models_closed else names,
+            patterns=tuple(m for m in settings.models if _is_pattern(m)),
+            open_models=row.open_models,
+            closed=settings.models_closed,
+            stream_usage=settings.stream_usage or row.stream_usage,
+            headers=(
+                *((header, value) for header, value in row.headers if header not in settings.headers),
+                *((header.lower(), value) for header, value in settings.headers.items()),
+            ),
+            find_model=lambda model: find_model(row, model),
+            missing_key_hint="" if secrets else _hint(name, row, missing),
+            exact_prefix=base_url is not None,
+        )
+
+    def _address(self, row: Row, settings: sp.Provider, base_url: str | None) -> tuple[str, tuple[Surface, ...], str]:
+        """Origin, surfaces, and the environment variable that is missing, or ``."""
+        if base_url is None:
+            missing = ""
+            texts: list[str] = []
+            for text in (row.origin, *(surface.root for surface in row.surfaces)):
+                for variable in _REFERENCE.findall(text):
+                    if not self._env.get(variable):
+                        missing = missing or variable
+                texts.append(_REFERENCE.sub(lambda match: self._env.get(match[1], ""), text).rstrip("/"))
+            surfaces = tuple(
+                msgspec.structs.replace(surface, root=root)
+                for surface, root in zip(row.surfaces, texts[1:], strict=True)
+            )
+            return texts[0], surfaces, missing
+        parts = urlsplit(base_url)
+        native = row.surfaces[0] if settings.dialect in (None, row.surfaces[0].dialect) else _generic(settings.dialect)
+        operations = native.operations
+        if settings.operations is not None:
+            operations = tuple(o for o in get_args(Operation) if o in settings.operations)
+        surface = msgspec.structs.replace(native, root=parts.path.rstrip("/"), version="", operations=operations)
+        return f"{parts.scheme}://{parts.netloc}", (surface,), ""
+
+    def _secrets(self, row: Row, name: str, keys: Sequence[sp.ProviderKey | str]) -> list[Secret]:
+        """The configured keys, or those of the environment."""
+        found: list[Secret] = []
+        for number, key in enumerate(keys, 1):
+            value = key if isinstance(key, str) else key.value
+            given = None if isinstance(key, str) else key.name
+            if value:
+                found.append(Secret(given or f"key-{number}", value))
+        if keys:
+            return found
+        for variable in row.env:
+            single = self._env.get(variable, "").strip()
+            if single:
+                found.append(Secret(variable, single))
+            several = [part.strip() for part in self._env.get(f"{variable}S", "").split(",")]
+            found.extend(
+                Secret(f"{variable}S-{n}", part) for n, part in enumerate(several, 1) if part and part != single
+            )
+            if found:
+                break
+        return found
+
+
+def key_names(keys: Sequence[sp.ProviderKey | str]) -> list[str]:
+    """How a list of keys is called, without what is in it."""
+    return [f"key-{n}" if isinstance(key, str) or not key.name else key.name for n, key in enumerate(keys, 1)]
+
+
+def _new_row(name: str, settings: sp.Provider) -> Row:
+    """The row of a provider that only routers.yaml knows."""
+    return Row(
+        name=name,
+        title=name,
+        origin="",
+        surfaces=(_generic(settings.dialect),),
+        auth=settings.auth or _USUAL_AUTH.get(settings.dialect or "openai", "bearer"),
+        source="routers.yaml",
+    )
+
+
+_USUAL_AUTH: Final[Mapping[str, Auth]] = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
+
+
+def _generic(dialect: Dialect | None) -> Surface:
+    return GENERIC_SURFACES[dialect or "openai"]
+
+
+def _is_pattern(model: str) -> bool:
+    return any(c in model for c in "*?[")
+
+
+def _hint(name: str, row: Row, missing: str) -> str:
+    if row.retired:
+        return f"{row.title}: {row.retired}"
+    if missing:
+        return f"Set {missing} for {name}."
+    if row.env:
+        return f"Set {row.env[0]} (or {row.env[0]}S, comma-separated) for {name}."
+    return f"Give {name} keys in routers.yaml."

@@ -1,0 +1,239 @@
+"""From a spec to a house: every route with its layers, every mount with its routes.
+
+Everything that a request needs is built here, once for each config, so that the path of a request
+has look-ups and no interpretation. What is not configured is not built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from gateway.config import spec as sp
+from gateway.core.exchange import GROUP_OF, Group, Handler, Headers, Layer, stack
+from gateway.core.units import seconds, size_in_bytes
+from gateway.assemble.endpoints import Endpoints
+from gateway.ingress.edge import Edge
+from gateway.ingress.mounts import RouteApp, Table
+from gateway.pipeline.authenticate import Caller, authenticate
+from gateway.pipeline.candidates import Candidates, Entry, Reach
+from gateway.pipeline.endpoint import Endpoint
+from gateway.pipeline.failover import Failover
+from gateway.pipeline.route import Route
+from gateway.pipeline.settings import Limits
+from gateway.policy.balance import balancer_for, integer_weights
+from gateway.policy.key_pool import KeyPool
+from gateway.policy.load import TargetLoad
+from gateway.policy.retry import RetryBudget, RetryPolicy
+from gateway.providers.catalog import detect
+from gateway.runtime import Runtime
+
+_UNIFIED_GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderations", "rerank")
+
+
+class House(msgspec.Struct, frozen=True, eq=False):
+    """One config, built: what is served and what it is made of. pools: the key pools, by the name under which the
+    next config finds them."""
+
+    table: Table
+    pools: dict[str, KeyPool]
+    endpoints: Mapping[str, Endpoint]
+    spec: sp.Spec
+    hash: str
+
+
+def assemble(spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str]) -> House:
+    """Build everything that a checked spec describes. Shares nothing with an earlier house but the runtime."""
+    return _Assembly(spec, config_hash, runtime, env).house()
+
+
+class _Assembly:
+    def __init__(self, spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str]) -> None:
+        self._spec = spec
+        self._hash = config_hash
+        self._runtime = runtime
+        self._endpoints = Endpoints(spec, runtime, env)
+        self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
+        self._config_header = (b"x-gateway-config", config_hash.encode())
+
+    def house(self) -> House:
+        server = self._spec.server
+        layers: list[Layer] = []
+        if self._spec.auth.mode == "keys":
+            layers.append(authenticate(self._callers()))
+        edge = Edge(
+            self._runtime,
+            max_body=size_in_bytes(server.max_body_size),
+            max_header=size_in_bytes(server.max_header_size),
+            body_timeout=seconds(server.body_timeout),
+            log_requests=server.logging.requests,
+            authenticated=bool(layers),
+        )
+        routers: dict[bytes, RouteApp] = {}
+        handlers: dict[str, tuple[Handler, bool]] = {}
+        for name, router in self._spec.routers.items():
+            handler = stack(layers, self._router(name, router))
+            finish = self._finishes(router)
+            handlers[name] = handler, finish
+            routers[name.encode()] = RouteApp(edge, name, handler, len("/router/") + len(name), finish=finish)
+        unified = stack(layers, self._unified())
+        finish = self._finishes(self._spec.unified_api)
+        named = self._spec.default_router
+        at_root, root_finish = handlers[named] if named else (unified, finish)
+        table = Table(
+            edge,
+            routers,
+            {
+                name.encode(): RouteApp(edge, f"/{name}", stack(layers, self._direct(endpoint)), 1 + len(name))
+                for name, endpoint in self._endpoints.by_name.items()
+            },
+            RouteApp(edge, "/ai", unified, len("/ai"), finish=finish),
+            RouteApp(edge, named or "/v1", at_root, 0, finish=root_finish),
+        )
+        return House(table, self._endpoints.pools, self._endpoints.by_name, self._spec, self._hash)
+
+    def _router(self, name: str, router: sp.Router) -> Handler:
+        reply_headers: Headers = [(b"x-gateway-router", name.encode()), self._config_header]
+        budget = self._budget(router)
+        handlers: dict[Group, Handler] = {}
+        listed: list[Candidates] = []
+        for group, balance in _balances(router.load_balance):
+            candidates = self._candidates(self._entries(balance), router, "listed", reply_headers)
+            listed.append(candidates)
+            handlers[group] = self._failover(candidates, balance.strategy, router, budget)
+        return Route(f"Router {name!r}", handlers, self._lister(listed, router))
+
+    def _unified(self) -> Handler:
+        router = self._spec.unified_api
+        reply_headers: Headers = [self._config_header]
+        budget = self._budget(router)
+        if router.load_balance is not None:
+            balances = _balances(router.load_balance)
+            made = [
+                (group, self._candidates(self._entries(balance), router, "listed", reply_headers), balance.strategy)
+                for group, balance in balances
+            ]
+        else:
+            entries = [
+                Entry(endpoint, index, 1, 0, "", "") for index, endpoint in enumerate(self._endpoints.by_name.values())
+            ]
+            known = self._candidates(entries, router, "known", reply_headers)
+            made = [(group, known, "latency") for group in _UNIFIED_GROUPS]
+        handlers: dict[Group, Handler] = {
+            group: self._failover(candidates, strategy, router, budget) for group, candidates, strategy in made
+        }
+        return Route("/ai", handlers, self._lister([made[0][1]] if made else [], router))
+
+    def _direct(self, endpoint: Endpoint) -> Handler:
+        policies = sp.Router()
+        candidates = self._candidates([Entry(endpoint, 0, 1, 0, "", "")], policies, "direct", [self._config_header])
+        handler = self._failover(candidates, "priority", policies, self._budget(policies))
+        return Route(f"/{endpoint.name}", dict.fromkeys(GROUP_OF.values(), handler))
+
+    def _candidates(
+        self, entries: Sequence[Entry], router: sp.Router, reach: Reach, reply_headers: Headers
+    ) -> Candidates:
+        mappings = {**(self._spec.global_.model_mappings or {}), **(router.model_mappings or {})}
+        return Candidates(
+            entries,
+            {model: (to,) if isinstance(to, str) else to for model, to in mappings.items()},
+            detect,
+            self._load_of,
+            reply_headers,
+            reach,
+        )
+
+    def _load_of(self, endpoint: Endpoint, model: str) -> tuple[TargetLoad, str]:
+        """The state of a target and its label. Names that nobody knows share one, because clients make them up."""
+        label = ""
+        if model:
+            known = endpoint.find_model(model)
+            label = known.name if known is not None else model if model in endpoint.models else "other"
+        return self._runtime.load((endpoint.name, endpoint.origin, label), self._policies[endpoint.name]), label
+
+    def _entries(self, balance: sp.Balance) -> list[Entry]:
+        listed = [
+            sp.Target(provider=item) if isinstance(item, str) else item
+            for item in (balance.providers or ()) + (balance.models or ())
+        ]
+        weights = integer_weights([Decimal(str(t.weight)) if t.weight is not None else Decimal(1) for t in listed])
+        entries: list[Entry] = []
+        for index, (target, weight) in enumerate(zip(listed, weights, strict=True)):
+            endpoint = self._endpoints.of(target)
+            if endpoint is not None:
+                model = target.model or target.provider.partition("/")[2]
+                entries.append(Entry(endpoint, index, weight, target.priority, model, target.region or ""))
+        return entries
+
+    def _failover(
+        self, candidates: Candidates, strategy: sp.Strategy, router: sp.Router, budget: RetryBudget
+    ) -> Failover:
+        size = max((entry.index for entry in candidates.entries), default=0) + 1
+        return Failover(
+            clock=self._runtime.clock,
+            candidates=candidates,
+            balancer=balancer_for(strategy, size),
+            limits=self._limits(router),
+            retry=self._retry(router),
+            budget=budget,
+        )
+
+    def _limits(self, router: sp.Router) -> Limits:
+        timeouts = router.timeouts or self._spec.global_.timeouts or sp.Timeouts()
+        return Limits(
+            connect=seconds(timeouts.connect),
+            first_token=seconds(timeouts.first_token),
+            idle=seconds(timeouts.idle),
+            total=seconds(timeouts.total),
+        )
+
+    def _retry(self, router: sp.Router) -> RetryPolicy:
+        retries = router.retries or self._spec.global_.retries or sp.Retries()
+        return RetryPolicy(
+            max_retries=retries.max_retries,
+            min_delay=seconds(retries.min_delay),
+            max_delay=seconds(retries.max_delay),
+            factor=retries.factor if retries.strategy == "exponential" else 1.0,
+            budget=retries.budget,
+            content_policy_failover=retries.on_content_policy == "failover",
+        )
+
+    def _budget(self, router: sp.Router) -> RetryBudget:
+        return RetryBudget(self._retry(router).budget)
+
+    def _finishes(self, router: sp.Router) -> bool:
+        return (router.on_disconnect or self._spec.global_.on_disconnect) == "finish"
+
+    def _lister(self, listed: Sequence[Candidates], router: sp.Router) -> Callable[[], Mapping[str, str]]:
+        """The models of a route: what its providers with keys are known to have, and the names it maps."""
+
+        def models() -> Mapping[str, str]:
+            found: dict[str, str] = {}
+            for candidates in listed:
+                for entry in candidates.entries:
+                    if len(entry.endpoint.pool):
+                        names = (entry.model,) if entry.model else entry.endpoint.models
+                        for name in names:
+                            found.setdefault(name, entry.endpoint.name)
+            for name in router.model_mappings or {}:
+                found.setdefault(name, "router-gateway")
+            return found
+
+        return models
+
+    def _callers(self) -> dict[bytes, Caller]:
+        return {
+            bytes.fromhex(key.hash.removeprefix("sha256:")): Caller(
+                key.name, key.team or "", None if key.routers is None else frozenset(key.routers)
+            )
+            for key in self._spec.auth.keys
+        }
+
+
+def _balances(load_balance: sp.LoadBalance | None) -> list[tuple[Group, sp.Balance]]:
+    if load_balance is None:
+        return []
+    groups: Sequence[Group] = (*_UNIFIED_GROUPS, "default")
+    return [(group, balance) for group in groups if (balance := getattr(load_balance, group)) is not None]

@@ -1,0 +1,62 @@
+"""`gateway serve [FILE]`: check the file, say what will be served, and serve it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from gateway.config.problem import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", default="routers.yaml", help="the configuration (default: routers.yaml)")
+    parser.add_argument("--host", help="listen on this address instead of server.host")
+    parser.add_argument("--port", type=int, help="listen on this port instead of server.port")
+    parser.add_argument("--workers", type=int, help="run so many processes instead of server.workers")
+
+
+def run(args: argparse.Namespace) -> int:
+    import msgspec
+
+    from gateway.app import CONFIG_VARIABLE, SNAPSHOTS_VARIABLE
+    from gateway.assemble.house import assemble
+    from gateway.cli.engines import serve
+    from gateway.config.check import loaded_and_checked
+    from gateway.runtime import Runtime, system_clock
+    from gateway.cli.summary import summary
+    from gateway.telemetry.log import Log
+    from gateway.telemetry.metrics import Metrics
+    from gateway.upstream.echo import EchoTransport
+
+    config = Path(args.file)
+    try:
+        loaded, warnings = loaded_and_checked(config)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        print(f"{config}: {len(error.problems)} problem(s); nothing was started.", file=sys.stderr)
+        return 1
+    given = {name: value for name in ("host", "port", "workers") if (value := getattr(args, name)) is not None}
+    server = msgspec.structs.replace(loaded.spec.server, **given)
+    if not is_loopback(server.host) and loaded.spec.auth.mode is None:
+        print(f"--host {server.host}: another address than loopback needs auth.mode in {config}.", file=sys.stderr)
+        return 1
+    spec = msgspec.structs.replace(loaded.spec, server=server)
+    clock = system_clock()
+    echo = EchoTransport(clock)
+    # Built only to be described: each worker builds its own.
+    trial = Runtime(clock=clock, transport=echo, echo=echo, log=Log(clock.wall), metrics=Metrics())
+    house = assemble(spec, loaded.hash, trial, os.environ)
+    print("\n".join(summary(house, args.file, warnings)), flush=True)
+    os.environ[CONFIG_VARIABLE] = str(config.absolute())
+    with tempfile.TemporaryDirectory(prefix="router-gateway-") as folder:
+        if server.workers > 1:
+            os.environ[SNAPSHOTS_VARIABLE] = folder
+        return serve(server)
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

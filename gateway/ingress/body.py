@@ -1,0 +1,77 @@
+"""Reading a request's body: bounded in size and in time, and no further than it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gateway.core.errors import Disconnected, GatewayError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+
+
+async def read_body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
+    """The whole body. declared: the content-length header. limit: bytes.
+
+    Raises GatewayError (`body_too_large`, `request_timeout`, `invalid_request`) or Disconnected.
+    """
+    length = -1
+    if declared is not None:
+        if not declared.isdigit():
+            raise GatewayError("invalid_request", "The content-length header is not a number.", param="content-length")
+        length = int(declared)
+        if length > limit:
+            raise _too_large(limit)
+        if length == 0:
+            return b""
+    try:
+        async with asyncio.timeout(seconds):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body: bytes = message.get("body", b"")
+            # A server may say "more" of a body that is already here whole.
+            if len(body) == length or not message.get("more_body", False):
+                return _bounded(body, limit)
+            return await _read_rest(receive, body, length, limit)
+    except TimeoutError:
+        raise GatewayError(
+            "request_timeout",
+            f"The request body did not arrive within {seconds:g} s.",
+            headers=((b"connection", b"close"),),
+        ) from None
+
+
+async def _read_rest(receive: Receive, first: bytes, length: int, limit: int) -> bytes:
+    parts = [first]
+    size = len(first)
+    while size != length:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        part: bytes = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def _bounded(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError(
+        "body_too_large",
+        f"The request body is larger than {limit} bytes, the most this gateway takes (server.max-body-size).",
+        headers=((b"connection", b"close"),),
+    )

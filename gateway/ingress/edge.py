@@ -1,0 +1,288 @@
+"""The edge: an ASGI request becomes an Exchange, the Exchange a reply, and everything settles once.
+
+What lives here is the order of things and the client's connection. Paths are read in paths.py,
+bodies in body.py, replies sent in relay.py; what the reply is, the pipeline decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from itertools import count
+from typing import Any, Final
+
+from gateway.core.errors import Disconnected, GatewayError
+from gateway.core.exchange import Call, Exchange, Handler, Headers
+from gateway.dialects.errors import error_headers, render, render_event
+from gateway.dialects.sniff import read_call
+from gateway.ingress.body import Receive, Scope, Send, read_body
+from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
+from gateway.ingress.relay import relay
+from gateway.runtime import Runtime
+
+WATCH_AFTER: Final = 0.02
+"""Seconds after which the client's connection is watched. Watching costs a task, which a reply that
+comes at once never needs."""
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_ONCE: Final = (b"content-type", b"content-length", b"authorization", b"x-api-key", b"x-goog-api-key", b"host")
+_NO_CALL: Final = Call("openai", "other", "")
+
+
+class Edge:
+    """Serves exchanges. One for each config: max_body and max_header in bytes, body_timeout in seconds.
+    log_requests: `all`, `failures` or `none`. authenticated: callers have keys."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        max_body: int,
+        max_header: int,
+        body_timeout: float,
+        log_requests: str,
+        authenticated: bool,
+    ) -> None:
+        self._runtime = runtime
+        self._now = runtime.clock.monotonic
+        self._wall = runtime.clock.wall
+        self._settle = runtime.metrics.settle
+        self._in_flight = runtime.in_flight
+        self._max_body = max_body
+        self._max_header = max_header
+        self._body_timeout = body_timeout
+        self._log_requests = log_requests
+        self._authenticated = authenticated
+        # Made here and not at import: workers that are forked must not share it.
+        self._prefix = os.urandom(6).hex()
+        self._serial = count(1)
+
+    async def serve(
+        self, scope: Scope, receive: Receive, send: Send, raw_path: bytes, router: str, handler: Handler, finish: bool
+    ) -> None:
+        """One request. raw_path: the api path as the client wrote it. finish: a client's leaving
+        does not end the upstream call."""
+        headers: Headers = scope["headers"]
+        once = dict(headers)
+        exchange = self._open(scope, headers, once, router)
+        watch = _Watch(exchange, receive, finish)
+        task = watch.task
+        self._in_flight[task] = exchange
+        try:
+            try:
+                if self._runtime.cut:
+                    raise GatewayError("draining", "This process is shutting down; ask again.", retry_after=1.0)
+                self._check_headers(headers, once)
+                query: bytes = scope["query_string"]
+                exchange.query = checked_query(query)
+                if self._authenticated:
+                    exchange.credential = _credential(once, query)
+                exchange.path = checked_path(raw_path)
+                exchange.body = await read_body(
+                    receive, once.get(b"content-length"), self._max_body, self._body_timeout
+                )
+                exchange.call = read_call(
+                    exchange.method,
+                    exchange.path,
+                    exchange.query,
+                    once.get(b"content-type", b""),
+                    exchange.body,
+                    anthropic=b"anthropic-version" in once,
+                    gemini=b"x-goog-api-key" in once or exchange.query is not query,
+                )
+                watch.start_later()
+                reply = await handler(exchange)
+            except GatewayError as error:
+                watch.stop()
+                await self._refuse(exchange, error, raw_path, send)
+                return
+            exchange.status = reply.status
+            reply.headers.append((b"x-request-id", exchange.id.encode()))
+            if reply.rest is not None:
+                watch.start()
+            await relay(reply, exchange, send)
+        except Disconnected:
+            exchange.gone = True
+        except asyncio.CancelledError:
+            if not exchange.gone:
+                if not self._runtime.cut:
+                    raise
+                await self._cut_for_drain(exchange, send)
+            task.uncancel()
+        except Exception as bug:
+            # The last line of defence: the client gets an error, the log its cause.
+            exchange.outcome = "error"
+            self._log_bug(exchange, bug)
+            if not exchange.committed:
+                told = GatewayError("internal_error", f"The gateway failed. Its log has the cause under {exchange.id}.")
+                await self._refuse(exchange, told, raw_path, send)
+        finally:
+            watch.stop()
+            self._in_flight.pop(task, None)
+            if exchange.gone:
+                exchange.outcome = "disconnected"
+                exchange.status = exchange.status or 499
+            self._close(exchange)
+
+    async def refuse(self, scope: Scope, send: Send, error: GatewayError) -> None:
+        """A request that found no route: counted, logged and shaped like every other."""
+
+        headers: Headers = scope["headers"]
+        exchange = self._open(scope, headers, dict(headers), "")
+        await self._refuse(exchange, error, scope["raw_path"], send)
+        self._close(exchange)
+
+    def _open(self, scope: Scope, headers: Headers, once: dict[bytes, bytes], router: str) -> Exchange:
+        return Exchange(
+            id=self._request_id(once.get(b"x-request-id")),
+            method=scope["method"],
+            path="",
+            query=b"",
+            headers=headers,
+            body=b"",
+            call=_NO_CALL,
+            router=router,
+            started=self._now(),
+            wall=self._wall(),
+            client=scope["client"][0] if scope.get("client") else "",
+        )
+
+    def _close(self, exchange: Exchange) -> None:
+        """Settle, once."""
+        exchange.ended = self._now()
+        for settle in exchange.on_settle:
+            settle(exchange)
+        self._settle(exchange)
+        if self._log_requests != "none":
+            self._log_request(exchange)
+
+    def _request_id(self, given: bytes | None) -> str:
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given.decode("ascii")
+        return f"{self._prefix}-{next(self._serial):x}"
+
+    def _check_headers(self, headers: Headers, once: dict[bytes, bytes]) -> None:
+        if sum(map(len, once)) + sum(map(len, once.values())) > self._max_header:
+            raise GatewayError("headers_too_large", f"The request headers are larger than {self._max_header} bytes.")
+        if len(once) != len(headers):
+            names = [name for name, _ in headers]
+            for name in _ONCE:
+                if names.count(name) > 1:
+                    text = name.decode()
+                    raise GatewayError("invalid_request", f"The header {text!r} is there more than once.", param=text)
+            if sum(len(name) + len(value) for name, value in headers) > self._max_header:
+                raise GatewayError(
+                    "headers_too_large", f"The request headers are larger than {self._max_header} bytes."
+                )
+
+    async def _refuse(self, exchange: Exchange, error: GatewayError, raw_path: bytes, send: Send) -> None:
+        exchange.status = error.status
+        exchange.outcome = "error"
+        exchange.error_code = error.code
+        call = exchange.call
+        dialect = call.dialect if call is not _NO_CALL else guess_dialect(raw_path, exchange.headers)
+        body = error.provider_body or render(dialect, error, exchange.id)
+        headers = [
+            *error_headers(error),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", exchange.id.encode()),
+            (b"x-gateway-error", error.code.encode()),
+        ]
+        if exchange.attempts:
+            headers.append((b"x-gateway-provider", exchange.provider.encode()))
+            headers.append((b"x-gateway-attempts", str(len(exchange.attempts)).encode()))
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        exchange.committed = True
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _cut_for_drain(self, exchange: Exchange, send: Send) -> None:
+        """The drain's time is over: an error before commit, a broken end after it."""
+        error = GatewayError("draining", "The gateway was stopped before the reply was complete.", retry_after=1.0)
+        if not exchange.committed:
+            await self._refuse(exchange, error, exchange.path.encode(), send)
+            return
+        exchange.outcome = "broken"
+        exchange.error_code = error.code
+        if exchange.call.stream:
+            event = render_event(exchange.call.dialect, exchange.call, error, exchange.id)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+
+    def _log_bug(self, exchange: Exchange, bug: Exception) -> None:
+        trace = bug.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+        self._runtime.log.write(
+            "error", "request failed in the gateway", {"request_id": exchange.id, "error": repr(bug), "where": where}
+        )
+
+    def _log_request(self, exchange: Exchange) -> None:
+        good = exchange.outcome == "ok"
+        if good and self._log_requests != "all":
+            return
+        faults = ",".join(f"{attempt.provider}:{attempt.fault}" for attempt in exchange.attempts if attempt.fault)
+        self._runtime.log.write(
+            "info" if good or exchange.status < 500 else "warning",
+            "request served" if good else "request failed",
+            {
+                "request_id": exchange.id,
+                "router": exchange.router,
+                "caller": exchange.caller,
+                "operation": exchange.call.operation,
+                "model": exchange.call.model,
+                "provider": exchange.provider,
+                "status": exchange.status,
+                "outcome": exchange.outcome,
+                "code": exchange.error_code,
+                "attempts": len(exchange.attempts),
+                "faults": faults,
+                "seconds": round(exchange.ended - exchange.started, 6),
+            },
+        )
+
+
+def _credential(once: dict[bytes, bytes], query: bytes) -> bytes:
+    """The gateway key, wherever the client's SDK puts keys."""
+    scheme, _, token = once.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and token:
+        return token.strip()
+    return once.get(b"x-api-key") or once.get(b"x-goog-api-key") or key_in_query(query).encode("latin-1")
+
+
+class _Watch:
+    """Notices that the client has left, and ends the request's task when it has."""
+
+    __slots__ = ("_exchange", "_finish", "_handle", "_receive", "_watcher", "task")
+
+    def __init__(self, exchange: Exchange, receive: Receive, finish: bool) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task: asyncio.Task[Any] = task
+        self._exchange = exchange
+        self._receive = receive
+        self._finish = finish
+        self._handle: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def start_later(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(WATCH_AFTER, self.start)
+
+    def start(self) -> None:
+        if self._watcher is None:
+            if self._handle is not None:
+                self._handle.cancel()
+            self._watcher = asyncio.get_running_loop().create_task(self._wait())
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._exchange.gone = True
+        if not self._finish:
+            self.task.cancel()

@@ -1,0 +1,143 @@
+"""The pages for operators: is it alive, can it serve, how is it, what does it count.
+
+/livez    the process answers
+/readyz   it can serve with what it has; 503 while draining or when no provider could be asked
+/health   a summary for people
+/metrics  Prometheus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway import __version__
+from gateway.pipeline.endpoint import Endpoint
+from gateway.runtime import Runtime
+from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
+from gateway.telemetry.metrics import Sample
+
+_BREAKER = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
+
+
+class Serving(msgspec.Struct):
+    """What serves now, as the ops pages tell it. rejected: what is wrong with the file on disk, when a
+    reload was refused and the config before it goes on serving. reload_seconds: of the last reload."""
+
+    hash: str
+    routers: tuple[str, ...]
+    endpoints: Mapping[str, Endpoint]
+    rejected: tuple[str, ...] = ()
+    reload_seconds: float = 0.0
+
+
+class Ops:
+    """The ops pages. serving: what serves now. snapshots: the other workers' samples, if there are others."""
+
+    def __init__(self, runtime: Runtime, serving: Callable[[], Serving], snapshots: Snapshots | None) -> None:
+        self._runtime = runtime
+        self._serving = serving
+        self._snapshots = snapshots
+        self._started = runtime.clock.monotonic()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/health", self._health),
+            Route("/metrics", self._metrics),
+        ]
+
+    def samples(self) -> Iterator[Sample]:
+        """This worker's samples: its counters, and the state of this moment."""
+        runtime = self._runtime
+        serving = self._serving()
+        now = runtime.clock.monotonic()
+        yield from runtime.metrics.samples()
+        yield "gateway_requests_in_flight", (), len(runtime.in_flight)
+        targets: dict[tuple[str, str], tuple[int, float]] = {}
+        for (provider, _, label), load in runtime.loads.items():
+            in_flight, worst = targets.get((provider, label), (0, 0.0))
+            targets[provider, label] = in_flight + load.in_flight, max(worst, _BREAKER[load.breaker.state(now)])
+        for target, (in_flight, worst) in targets.items():
+            yield "gateway_target_in_flight", target, in_flight
+            yield "gateway_breaker_state", target, worst
+        for name, endpoint in serving.endpoints.items():
+            states: list[str] = [state for _, state in endpoint.pool.states(now)]
+            for state in ("active", "cooling", "quarantined") if states else ():
+                yield "gateway_keys", (name, state), states.count(state)
+        yield "gateway_config_last_reload_successful", (), float(not serving.rejected)
+        yield "gateway_config_reload_seconds", (), serving.reload_seconds
+        yield "gateway_config_info", (serving.hash,), 1.0
+        yield "gateway_routers", (), len(serving.routers)
+        yield "gateway_resident_bytes", (), _resident_bytes()
+
+    async def _livez(self, request: Request) -> Response:
+        return _json({"status": "alive"})
+
+    async def _readyz(self, request: Request) -> Response:
+        serving = self._serving()
+        now = self._runtime.clock.monotonic()
+        can_ask = any(endpoint.pool.available(now) for endpoint in serving.endpoints.values())
+        ready = can_ask and not self._runtime.draining
+        page: dict[str, object] = {
+            "status": "draining" if self._runtime.draining else "ready" if ready else "no provider can be asked",
+            "config": serving.hash,
+            "reload": "ok" if not serving.rejected else "rejected, the config before it serves",
+        }
+        if serving.rejected:
+            page["problems"] = serving.rejected
+        return _json(page, 200 if ready else 503)
+
+    async def _health(self, request: Request) -> Response:
+        serving = self._serving()
+        now = self._runtime.clock.monotonic()
+        keys = {
+            name: states
+            for name, endpoint in serving.endpoints.items()
+            if (states := {key: state for key, state in endpoint.pool.states(now) if key != "none"})
+        }
+        open_targets = sorted(
+            f"{provider}/{label}" if label else provider
+            for (provider, _, label), load in self._runtime.loads.items()
+            if load.breaker.state(now) != "closed"
+        )
+        active = sum(state == "active" for states in keys.values() for state in states.values())
+        total = sum(len(states) for states in keys.values())
+        healthy = not open_targets and not serving.rejected and active == total
+        return _json(
+            {
+                "status": "healthy" if healthy else "degraded",
+                "version": __version__,
+                "config": serving.hash,
+                "config_rejected": bool(serving.rejected),
+                "uptime_seconds": round(now - self._started, 1),
+                "total_requests": self._runtime.metrics.total_requests,
+                "in_flight": len(self._runtime.in_flight),
+                "active_keys": active,
+                "keys": keys,
+                "open_breakers": open_targets,
+                "routers": serving.routers,
+            }
+        )
+
+    async def _metrics(self, request: Request) -> Response:
+        workers = [self.samples(), *(self._snapshots.others() if self._snapshots is not None else ())]
+        return Response(render(workers), media_type=CONTENT_TYPE)
+
+
+def _json(page: Mapping[str, object], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(page), status, media_type="application/json")
+
+
+def _resident_bytes() -> float:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * 4096.0

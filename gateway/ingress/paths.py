@@ -1,0 +1,74 @@
+"""Raw paths: what may be in one, and whose dialect an error should be in before the body is read.
+
+Everything is matched on the bytes that the client sent, undecoded, so that no encoding can name a
+place that the plain form could not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from gateway.core.errors import GatewayError
+from gateway.core.exchange import Dialect, Headers
+
+_PATH: Final = re.compile(rb"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)+")
+_QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7e]*")
+_ENCODED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+LIMIT: Final = 8192
+
+
+def checked_path(raw: bytes) -> str:
+    """A raw path as text, or GatewayError `path_invalid` that says what is wrong with it."""
+    if len(raw) > LIMIT:
+        raise GatewayError("path_invalid", f"The path is longer than {LIMIT} bytes.")
+    if not _PATH.fullmatch(raw) or _ENCODED.search(raw):
+        raise GatewayError("path_invalid", "The path holds characters that a URL path cannot hold unescaped.")
+    text = raw.decode("ascii")
+    if b"//" in raw:
+        raise GatewayError("path_invalid", f"The path {text!r} has an empty segment (`//`).")
+    if b"%" in raw or b"/." in raw:
+        for segment in raw.split(b"/"):
+            plain = unquote_to_bytes(segment)
+            if plain in (b".", b".."):
+                raise GatewayError("path_invalid", f"The path {text!r} has a `.` or `..` segment.")
+            if b"/" in plain or b"\\" in plain or any(byte < 32 or byte == 127 for byte in plain):
+                raise GatewayError("path_invalid", f"The path {text!r} hides a separator or a control character.")
+    return text
+
+
+def checked_query(raw: bytes) -> bytes:
+    """The query less the credential that Gemini clients put there."""
+    if not raw:
+        return raw
+    if len(raw) > LIMIT or not _QUERY.fullmatch(raw):
+        raise GatewayError(
+            "path_invalid", "The query is too long or holds characters that a URL cannot hold unescaped."
+        )
+    if b"key=" in raw:
+        return b"&".join(part for part in raw.split(b"&") if not part.startswith(b"key="))
+    return raw
+
+
+def key_in_query(raw: bytes) -> str:
+    """The `key` parameter, or ``."""
+    if b"key=" in raw:
+        for part in raw.split(b"&"):
+            if part.startswith(b"key="):
+                return unquote_to_bytes(part[4:]).decode("latin-1")
+    return ""
+
+
+def guess_dialect(path: bytes, headers: Headers) -> Dialect:
+    """The dialect of a request that could not be read, for its error's sake."""
+    if b":generateContent" in path or b":streamGenerateContent" in path or b"/v1beta" in path:
+        return "gemini"
+    if path.endswith((b"/messages", b"/messages/count_tokens")):
+        return "anthropic"
+    for name, _ in headers:
+        if name == b"anthropic-version":
+            return "anthropic"
+        if name == b"x-goog-api-key":
+            return "gemini"
+    return "openai"

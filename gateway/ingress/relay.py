@@ -1,0 +1,48 @@
+"""From a Reply to the client: the head, the first bytes, and the rest as it comes."""
+
+from __future__ import annotations
+
+from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Exchange, Reply
+from gateway.dialects.errors import render_event
+from gateway.ingress.body import Send
+from gateway.pipeline.outcome import error_of
+
+
+async def relay(reply: Reply, exchange: Exchange, send: Send) -> None:
+    """Send a reply to its end.
+
+    A stream that breaks ends with an error event and without the protocol's end, so that no client
+    can take it for complete. A client that has left (`exchange.gone`) is read for but not written to.
+    """
+    first = reply.first
+    rest = reply.rest
+    headers = reply.headers
+    if rest is None:
+        if exchange.gone:
+            return
+        headers.append((b"content-length", str(len(first)).encode()))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        exchange.committed = True
+        await send({"type": "http.response.body", "body": first, "more_body": False})
+        return
+    try:
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        exchange.committed = True
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        async for chunk in rest:
+            if not exchange.gone:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except UpstreamFault as fault:
+        exchange.outcome = "broken"
+        error = error_of(fault, exchange.provider)
+        exchange.error_code = error.code
+        if not exchange.gone and exchange.call.stream:
+            event = render_event(exchange.call.dialect, exchange.call, error, exchange.id)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        return
+    finally:
+        if reply.close is not None:
+            await reply.close()
+    if not exchange.gone:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

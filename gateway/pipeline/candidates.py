@@ -1,0 +1,206 @@
+"""Which targets a router has for a call, and why it has not the others.
+
+Everything here is independent of time: breakers and keys are looked at per request, in failover.
+So the answer is remembered per kind of call; the memory is bounded because clients choose model names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.core.exchange import Call, Dialect, Headers, Operation
+from gateway.pipeline.endpoint import Endpoint, Knowledge
+from gateway.pipeline.target import Target
+from gateway.policy.load import TargetLoad
+from gateway.policy.selection import Reason, Refusal
+
+Reach = Literal["listed", "known", "direct"]
+"""listed: a router's list, through which names that nobody knows may pass. known: only names that
+somebody is known to have. direct: one provider, any name and any path, nothing rewritten."""
+
+REMEMBERED = 2048
+_RANK: Mapping[Knowledge, int] = {"knows": 0, "open": 1, "passes": 2, "refuses": 3}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of a router's list. model: asked for whatever the client named; `` for the client's own."""
+
+    endpoint: Endpoint
+    index: int
+    weight: int
+    priority: int
+    model: str
+    region: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The targets that could serve a call, and a refusal for each entry that could not. key_hints:
+    how to give a key to the providers that have none. unknown_model: nobody is known to have it."""
+
+    targets: tuple[Target, ...]
+    refusals: tuple[Refusal, ...]
+    key_hints: tuple[str, ...] = ()
+    unknown_model: bool = False
+
+
+class Candidates:
+    """The targets of one router's list, by kind of call.
+
+    entries: the list. mappings: model name -> names elsewhere, in order of preference. owners: the
+    providers whose own a bare model name is. reach: see Reach. load_of: the lasting state of an endpoint's
+    model, and its label. reply_headers: for each reply, before those of the target.
+    """
+
+    __slots__ = (
+        "_direct",
+        "_load_of",
+        "_mappings",
+        "_owners",
+        "_plans",
+        "_providers",
+        "_reply_headers",
+        "_worst",
+        "entries",
+    )
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        mappings: Mapping[str, tuple[str, ...]],
+        owners: Callable[[str], tuple[str, ...]],
+        load_of: Callable[[Endpoint, str], tuple[TargetLoad, str]],
+        reply_headers: Headers,
+        reach: Reach = "listed",
+    ) -> None:
+        self._direct = reach == "direct"
+        self._worst = _RANK["knows"] if reach == "known" else _RANK["passes"]
+        self.entries = tuple(entries)
+        self._mappings = mappings
+        self._owners = owners
+        self._load_of = load_of
+        self._reply_headers = reply_headers
+        self._providers = frozenset(entry.endpoint.name for entry in entries)
+        self._plans: dict[tuple[Dialect, Operation, str, str, str, bool, bool], Plan] = {}
+
+    def plan(self, call: Call) -> Plan:
+        """The targets for a call, remembered."""
+        key = (call.dialect, call.operation, call.model, call.suffix, call.version, call.stream, call.wants_usage)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= REMEMBERED:
+                self._plans.clear()
+            plan = self._plans[key] = self._decide(call)
+        return plan
+
+    def _decide(self, call: Call) -> Plan:
+        named, model = self._split(call.model)
+        owners = self._owners(model) if model else ()
+        mapped = self._mappings.get(call.model) or self._mappings.get(model) or ()
+        found: list[tuple[int, Entry, str]] = []
+        refusals: list[Refusal] = []
+        for entry in self.entries:
+            rank, asked = self._model_at(entry, named, model, owners, mapped)
+            if rank > self._worst:
+                refusals.append(_refusal(entry, call.model, "cannot-serve-model"))
+            elif not self._direct and (call.dialect, call.operation) not in entry.endpoint.sites:
+                refusals.append(_refusal(entry, asked, _surface_reason(entry.endpoint, call)))
+            else:
+                found.append((rank, entry, asked))
+        best = min((rank for rank, _, _ in found), default=0)
+        refusals.extend(_refusal(entry, asked, "cannot-serve-model") for rank, entry, asked in found if rank != best)
+        unknown = self._worst == 0 and not found and all(r.reason == "cannot-serve-model" for r in refusals)
+        chosen = [(entry, asked) for rank, entry, asked in found if rank == best]
+        hints = dict.fromkeys(entry.endpoint.missing_key_hint for entry, _ in chosen if entry.endpoint.missing_key_hint)
+        targets = tuple(self._target(entry, call, asked) for entry, asked in chosen)
+        return Plan(targets, tuple(refusals), tuple(hints), unknown)
+
+    def _split(self, model: str) -> tuple[str, str]:
+        """`provider/model` when the provider is one of this list, else a bare name: aggregators
+        have slashes in their model names."""
+        provider, slash, rest = model.partition("/")
+        if slash and rest and provider in self._providers and not self._direct:
+            return provider, rest
+        return "", model
+
+    def _model_at(
+        self, entry: Entry, named: str, model: str, owners: tuple[str, ...], mapped: tuple[str, ...]
+    ) -> tuple[int, str]:
+        """How sure the entry is of the model, and what it is called there."""
+        endpoint = entry.endpoint
+        if entry.model:
+            return _RANK["knows"], entry.model
+        if not model:
+            return _RANK["knows"], ""
+        if self._direct:
+            return _RANK[self._named(endpoint, model, owners)], model
+        if named == endpoint.name:
+            return _RANK[self._named(endpoint, model, owners)], model
+        if not named:
+            knowledge = endpoint.knowledge_of(model, owners)
+            if knowledge == "knows":
+                return _RANK["knows"], model
+        else:
+            knowledge = "refuses"
+        for name in mapped:
+            provider, slash, rest = name.partition("/")
+            if slash and provider == endpoint.name:
+                return _RANK["knows"], rest
+            if not named and endpoint.knowledge_of(name, self._owners(name)) == "knows":
+                return _RANK["knows"], name
+        return _RANK[knowledge], model
+
+    def _named(self, endpoint: Endpoint, model: str, owners: tuple[str, ...]) -> Knowledge:
+        """A provider that is named has the model, unless its list is closed."""
+        return "refuses" if endpoint.closed and endpoint.knowledge_of(model, owners) == "refuses" else "knows"
+
+    def _target(self, entry: Entry, call: Call, model: str) -> Target:
+        endpoint = entry.endpoint
+        site = endpoint.sites.get((call.dialect, call.operation))
+        if site is not None:
+            url = site.url(call.suffix.replace("{model}", quote(model, safe="")), call.version)
+        else:
+            site = next((s for s in endpoint.surfaces if s.dialect == call.dialect), endpoint.surfaces[0])
+            url = site.raw_url(call.suffix.replace("{model}", quote(model, safe="")), call.version)
+        load, label = self._load_of(endpoint, model)
+        facts = endpoint.find_model(model) if model else None
+        return Target(
+            index=entry.index,
+            weight=entry.weight,
+            priority=entry.priority,
+            endpoint=endpoint,
+            site=site,
+            url=url,
+            model=model,
+            label=label,
+            load=load,
+            context=facts.context if facts else 0,
+            ask_usage=call.stream
+            and not call.wants_usage
+            and call.dialect == "openai"
+            and call.operation in ("chat", "completions")
+            and endpoint.stream_usage == "ask",
+            region=entry.region,
+            reply_headers=[
+                *self._reply_headers,
+                (b"x-gateway-provider", endpoint.name.encode()),
+                *([(b"x-gateway-model", _header_text(model))] if model else []),
+            ],
+        )
+
+
+def _surface_reason(endpoint: Endpoint, call: Call) -> Reason:
+    speaks = any(site.dialect == call.dialect for site in endpoint.surfaces)
+    return "cannot-serve-operation" if speaks else "dialect"
+
+
+def _refusal(entry: Entry, model: str, reason: Reason) -> Refusal:
+    return Refusal(provider=entry.endpoint.name, model=model, reason=reason, retry_in=None)
+
+
+def _header_text(text: str) -> bytes:
+    """Model names come from clients: what a header cannot hold is shown as `?`."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text).encode("latin-1")

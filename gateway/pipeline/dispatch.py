@@ -1,0 +1,253 @@
+"""One attempt: make the request for this target, send it, wait for the first good bytes.
+
+A Reply is returned only when its first bytes are good, so whatever goes wrong before that is an
+UpstreamFault that failover may answer with another target. What goes wrong later is raised out of
+`Reply.rest`, and only the relay can tell the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from gateway.core.clock import Clock
+from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Call, Exchange, Headers, Reply
+from gateway.dialects.faults import bad_body, fault_of
+from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model
+from gateway.dialects.tap import Tap, tap_for, usage_of
+from gateway.pipeline.flight import Flight
+from gateway.pipeline.headers import for_client, for_upstream
+from gateway.pipeline.settings import Limits
+from gateway.pipeline.watchdog import Watchdog
+from gateway.policy.retry import RetryPolicy, verdict
+from gateway.upstream.transport import UpstreamReply, UpstreamRequest
+
+ERROR_BODY_LIMIT = 1 << 20
+_RAW_OPERATIONS = frozenset(("audio", "images", "other"))
+
+
+class Dispatch:
+    """Sends attempts. clock: time. limits, retry: the route's."""
+
+    __slots__ = ("_clock", "_limits", "_now", "_retry")
+
+    def __init__(self, clock: Clock, limits: Limits, retry: RetryPolicy) -> None:
+        self._clock = clock
+        self._now = clock.monotonic
+        self._limits = limits
+        self._retry = retry
+
+    async def __call__(self, exchange: Exchange, flight: Flight, deadline: float) -> Reply:
+        """The reply, once its first bytes are good. Raises UpstreamFault; the flight is landed by
+        the caller then, and by the end of the reply otherwise."""
+        call = exchange.call
+        streamed = call.stream or call.operation in _RAW_OPERATIONS
+        request = self._request(exchange, flight, streamed)
+        limits = self._limits
+        dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
+        upstream: UpstreamReply | None = None
+        try:
+            upstream = await flight.target.endpoint.transport.send(request)
+            flight.attempt.status = upstream.status
+            if not 200 <= upstream.status < 300:
+                raise await self._refusal(call, upstream)
+            if upstream.body is not None:
+                reply = self._whole(exchange, flight, upstream, upstream.body)
+                dog.stop()
+                return reply
+            return await self._stream(exchange, flight, upstream, dog)
+        except asyncio.CancelledError:
+            dog.stop()
+            await _close(upstream)
+            fault = dog.bitten()
+            if fault is None:
+                raise
+            raise fault from None
+        except BaseException:
+            dog.stop()
+            await _close(upstream)
+            raise
+
+    def _request(self, exchange: Exchange, flight: Flight, streamed: bool) -> UpstreamRequest:
+        """Always made from the client's original, never from an earlier attempt."""
+        target = flight.target
+        call = exchange.call
+        body = exchange.body
+        if target.model != call.model and not call.in_path and body:
+            if call.multipart:
+                content_type = next((value for name, value in exchange.headers if name == b"content-type"), b"")
+                body = with_multipart_model(body, content_type, target.model)
+            else:
+                body = with_model(body, call.model, target.model)
+        if target.ask_usage:
+            body = asking_for_usage(body)
+        headers = for_upstream(exchange.headers)
+        authorization = target.authorization(flight.key.secret)
+        if authorization is not None:
+            headers.append(authorization)
+        if target.endpoint.headers:
+            present = {name for name, _ in headers}
+            headers.extend(header for header in target.endpoint.headers if header[0] not in present)
+        url = f"{target.url}?{exchange.query.decode('latin-1')}" if exchange.query else target.url
+        return UpstreamRequest(exchange.method, url, headers, body, streamed, self._limits.connect)
+
+    async def _refusal(self, call: Call, upstream: UpstreamReply) -> UpstreamFault:
+        body = upstream.body
+        if body is None:
+            body = await _read_some(upstream)
+            await _close(upstream)
+        return fault_of(call.dialect, upstream.status, upstream.headers, body, self._clock.wall())
+
+    def _whole(self, exchange: Exchange, flight: Flight, upstream: UpstreamReply, body: bytes) -> Reply:
+        call = exchange.call
+        headers = for_client(upstream.headers)
+        if bad_body(call, _content_type(upstream.headers), body):
+            raise UpstreamFault("unavailable", "The reply was not JSON.", status=upstream.status)
+        exchange.usage, _ = usage_of(call, body)
+        now = self._now()
+        flight.attempt.first_byte = now
+        flight.succeed(now)
+        return Reply(upstream.status, headers, body)
+
+    async def _stream(self, exchange: Exchange, flight: Flight, upstream: UpstreamReply, dog: Watchdog) -> Reply:
+        """Read up to the first good event. A stream that was asked for and came as something else
+        is passed as it is."""
+        call = exchange.call
+        chunks = upstream.chunks
+        assert chunks is not None
+        tap: Tap | None = None
+        if call.stream and _is_event_stream(upstream.headers, call):
+            tap = tap_for(call, strip_usage=flight.target.ask_usage)
+        first = b""
+        ended = False
+        if tap is None:
+            first = await anext(chunks, b"")
+            ended = not first
+            if call.stream and bad_body(call, _content_type(upstream.headers), first):
+                raise UpstreamFault("unavailable", "The reply was neither a stream nor JSON.", status=upstream.status)
+        else:
+            while not tap.started:
+                try:
+                    chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    first += tap.end()
+                    ended = True
+                    break
+                first += tap.feed(chunk)
+            if tap.fault is not None:
+                raise tap.fault
+            if not tap.started:
+                raise UpstreamFault("unavailable", "The stream ended before its first event.", status=upstream.status)
+            if ended and not tap.complete:
+                raise UpstreamFault("unavailable", "The stream ended before its last event.", status=upstream.status)
+        now = self._now()
+        exchange.first_byte = now
+        flight.see_first_byte(now)
+        if ended:
+            dog.stop()
+            self._finish(exchange, flight, tap)
+            await _close(upstream)
+            return Reply(upstream.status, for_client(upstream.headers), first)
+        dog.expect(self._limits.idle, "stalled")
+        rest = self._rest(exchange, flight, upstream, chunks, tap, dog)
+
+        async def close() -> None:
+            # The generator's own clean-up runs only if it was started.
+            await rest.aclose()
+            dog.stop()
+            await _close(upstream)
+            flight.abandon(self._now())
+
+        return Reply(upstream.status, for_client(upstream.headers), first, rest, close)
+
+    async def _rest(
+        self,
+        exchange: Exchange,
+        flight: Flight,
+        upstream: UpstreamReply,
+        chunks: AsyncIterator[bytes],
+        tap: Tap | None,
+        dog: Watchdog,
+    ) -> AsyncGenerator[bytes, None]:
+        now = self._now
+        feed = tap.feed if tap is not None else None
+        try:
+            async for chunk in chunks:
+                dog.last = now()
+                dog.waiting = False
+                out = chunk if feed is None else feed(chunk)
+                if out:
+                    yield out
+                    dog.last = now()
+                dog.waiting = True
+            if tap is not None:
+                out = tap.end()
+                if out:
+                    yield out
+                if tap.fault is not None:
+                    raise tap.fault
+                if not tap.complete:
+                    raise UpstreamFault("cut", "The stream ended before its last event.")
+            self._finish(exchange, flight, tap)
+        except UpstreamFault as fault:
+            self._note(exchange, tap)
+            flight.fail(
+                fault, verdict("cut" if tap is not None and fault is tap.fault else fault.kind, self._retry), now()
+            )
+            raise
+        except asyncio.CancelledError:
+            self._note(exchange, tap)
+            bitten = dog.bitten()
+            if bitten is None:
+                raise
+            flight.fail(bitten, verdict(bitten.kind, self._retry), now())
+            raise bitten from None
+        finally:
+            dog.stop()
+            flight.abandon(now())
+            await _close(upstream)
+
+    def _finish(self, exchange: Exchange, flight: Flight, tap: Tap | None) -> None:
+        self._note(exchange, tap)
+        flight.succeed(self._now())
+
+    def _note(self, exchange: Exchange, tap: Tap | None) -> None:
+        if tap is not None and tap.usage is not None:
+            exchange.usage = tap.usage
+
+
+def _content_type(headers: Headers) -> bytes:
+    for name, value in headers:
+        if name == b"content-type":
+            return value
+    return b""
+
+
+def _is_event_stream(headers: Headers, call: Call) -> bool:
+    content_type = _content_type(headers)
+    return content_type.startswith(b"text/event-stream") or (
+        call.dialect == "gemini" and content_type.startswith(b"application/json")
+    )
+
+
+async def _read_some(upstream: UpstreamReply) -> bytes:
+    """An error reply's body, as far as it is worth reading."""
+    parts: list[bytes] = []
+    size = 0
+    if upstream.chunks is not None:
+        try:
+            async for chunk in upstream.chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > ERROR_BODY_LIMIT:
+                    break
+        except UpstreamFault:
+            # A refusal whose body breaks off is still that refusal.
+            pass
+    return b"".join(parts)
+
+
+async def _close(upstream: UpstreamReply | None) -> None:
+    if upstream is not None and upstream.close is not None:
+        await upstream.close()

@@ -1,0 +1,209 @@
+"""The one loop that owns target, key and back-off.
+
+    plan -> eligible -> balancer -> key -> dispatch -> (fault -> verdict -> again) -> reply or error
+
+Retries live here and nowhere below, so that a retry can go somewhere else. What to do after a
+fault is a row of policy.retry's table; this file only carries it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.core.clock import Clock
+from gateway.core.errors import Disconnected, UpstreamFault
+from gateway.core.exchange import Attempt, Exchange, Reply
+from gateway.pipeline.candidates import Candidates, Plan
+from gateway.pipeline.dispatch import Dispatch
+from gateway.pipeline.flight import Flight
+from gateway.pipeline.outcome import error_after, error_unknown_model, error_without_target
+from gateway.pipeline.settings import Limits
+from gateway.pipeline.target import Target
+from gateway.policy.balance import Balancer
+from gateway.policy.key_pool import PoolKey
+from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
+from gateway.policy.selection import Refusal
+
+_COUNTS = tuple(str(n).encode() for n in range(64))
+_ASK_AGAIN_UNLESS_SENT = frozenset(("unavailable", "silent"))
+
+
+class Failover:
+    """The innermost handler of a route, for one group of operations."""
+
+    __slots__ = ("_balancer", "_budget", "_candidates", "_chance", "_dispatch", "_limits", "_now", "_retry")
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        candidates: Candidates,
+        balancer: Balancer,
+        limits: Limits,
+        retry: RetryPolicy,
+        budget: RetryBudget,
+    ) -> None:
+        self._now = clock.monotonic
+        self._chance = clock.chance
+        self._candidates = candidates
+        self._balancer = balancer
+        self._limits = limits
+        self._retry = retry
+        self._budget = budget
+        self._dispatch = Dispatch(clock, limits, retry)
+
+    async def __call__(self, exchange: Exchange) -> Reply:
+        now = self._now()
+        deadline = exchange.started + self._limits.total
+        plan = self._candidates.plan(exchange.call)
+        self._budget.note_request(now)
+        usable = [t for t in plan.targets if t.load.breaker.allows(now) and t.endpoint.pool.available(now)]
+        if not usable:
+            if plan.unknown_model:
+                raise error_unknown_model(exchange.call.model)
+            raise error_without_target(exchange.call, self._refusals(plan, now), plan.key_hints)
+        target = self._balancer.pick(usable, exchange.call.stream, now, self._chance)
+        key = target.endpoint.pool.pick(now)
+        assert key is not None
+        try:
+            return await self._attempt(exchange, target, key, deadline)
+        except UpstreamFault as fault:
+            return await self._again(exchange, plan, target, key, fault, deadline)
+
+    async def _attempt(self, exchange: Exchange, target: Target, key: PoolKey, deadline: float) -> Reply:
+        attempt = Attempt(target.endpoint.name, target.model, target.label, key.name, self._now())
+        exchange.attempts.append(attempt)
+        exchange.provider = attempt.provider
+        exchange.model = attempt.model
+        exchange.label = attempt.label
+        flight = Flight(target, key, attempt, exchange.call.stream)
+        try:
+            reply = await self._dispatch(exchange, flight, deadline)
+        except UpstreamFault as fault:
+            flight.fail(fault, self._verdict(exchange, fault), self._now())
+            raise
+        except BaseException:
+            flight.abandon(self._now())
+            raise
+        reply.headers += target.reply_headers
+        reply.headers.append((b"x-gateway-attempts", _COUNTS[min(len(exchange.attempts), 63)]))
+        return reply
+
+    async def _again(
+        self, exchange: Exchange, plan: Plan, target: Target, key: PoolKey, fault: UpstreamFault, deadline: float
+    ) -> Reply:
+        """Everything after a first fault. Slow is fine here; wrong is not."""
+        tried: list[Target] = []
+        excluded: list[Target] = []
+        keys_tried: dict[str, set[str]] = {}
+        smallest_context = 0
+        for retry in range(self._retry.max_retries):
+            judged = self._verdict(exchange, fault)
+            keys_tried.setdefault(target.endpoint.name, set()).add(key.name)
+            if exchange.gone:
+                raise Disconnected
+            if judged.larger_context:
+                smallest_context = max(smallest_context, target.context)
+                excluded.extend(t for t in plan.targets if t.model == target.model or t.context <= smallest_context)
+            if judged.exclude_target:
+                excluded.append(target)
+            if target not in tried:
+                tried.append(target)
+            now = self._now()
+            chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange.call.stream)
+            wait = 0.0
+            if chosen is None:
+                if not self._may_repeat(plan, target, judged, excluded, exchange):
+                    break
+                wait = backoff(retry, self._retry, self._chance)
+                if judged.key == "cool":
+                    wait = max(wait, target.endpoint.pool.soonest(now) or 0.0)
+                if now + wait >= deadline:
+                    break
+                chosen = target, None
+            if not self._budget.spend(now):
+                break
+            if wait:
+                await asyncio.sleep(wait)
+                now = self._now()
+            target, next_key = chosen
+            key_or_none = next_key or target.endpoint.pool.pick(now)
+            if key_or_none is None or not target.load.breaker.allows(now):
+                break
+            key = key_or_none
+            try:
+                return await self._attempt(exchange, target, key, deadline)
+            except UpstreamFault as another:
+                fault = another
+        if exchange.gone:
+            raise Disconnected
+        raise error_after(exchange, fault, self._refusals(plan, self._now()))
+
+    def _verdict(self, exchange: Exchange, fault: UpstreamFault) -> Verdict:
+        """The failure table's row; a call that may have had its effect is not sent twice."""
+        judged = verdict(fault.kind, self._retry)
+        if (
+            fault.kind in _ASK_AGAIN_UNLESS_SENT
+            and exchange.call.operation == "other"
+            and exchange.method not in ("GET", "HEAD", "OPTIONS")
+        ):
+            return msgspec.structs.replace(
+                judged, another_target=False, same_target_if_alone=False, next_key=False, larger_context=False
+            )
+        return judged
+
+    def _next(
+        self,
+        plan: Plan,
+        target: Target,
+        judged: Verdict,
+        tried: Sequence[Target],
+        excluded: Sequence[Target],
+        keys_tried: dict[str, set[str]],
+        now: float,
+        streamed: bool,
+    ) -> tuple[Target, PoolKey | None] | None:
+        """The same target with its next key, or another target, or None."""
+        if judged.next_key and target not in excluded and target.load.breaker.allows(now):
+            key = target.endpoint.pool.pick(now, keys_tried[target.endpoint.name])
+            if key is not None:
+                return target, key
+        if not (judged.another_target or judged.larger_context):
+            return None
+        usable = [
+            t
+            for t in plan.targets
+            if t not in tried and t not in excluded and t.load.breaker.allows(now) and t.endpoint.pool.available(now)
+        ]
+        if not usable:
+            return None
+        return self._balancer.pick(usable, streamed, now, self._chance), None
+
+    def _may_repeat(
+        self, plan: Plan, target: Target, judged: Verdict, excluded: Sequence[Target], exchange: Exchange
+    ) -> bool:
+        """Whether the same target may be asked once more: only when it is the only one, and a 5xx
+        only once."""
+        if not judged.same_target_if_alone or target in excluded or len(plan.targets) > 1:
+            return False
+        faults = [attempt.fault for attempt in exchange.attempts]
+        return faults.count("unavailable") <= 1
+
+    def _refusals(self, plan: Plan, now: float) -> list[Refusal]:
+        """Why nothing more could be tried: the plan's own reasons and those of this moment."""
+        found = list(plan.refusals)
+        for target in plan.targets:
+            name, model = target.endpoint.name, target.model
+            pool = target.endpoint.pool
+            soonest = pool.soonest(now)
+            if soonest is None:
+                found.append(Refusal(provider=name, model=model, reason="no-key", retry_in=None))
+            elif not pool.available(now):
+                found.append(Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest))
+            elif not target.load.breaker.allows(now):
+                retry_in = max(0.0, target.load.breaker.retry_at - now)
+                found.append(Refusal(provider=name, model=model, reason="breaker-open", retry_in=retry_in))
+        return found

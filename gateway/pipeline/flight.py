@@ -1,0 +1,77 @@
+"""One attempt under way: what it tells the target's breaker, latency estimate and key, exactly once."""
+
+from __future__ import annotations
+
+from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Attempt
+from gateway.pipeline.target import Target
+from gateway.policy.key_pool import PoolKey
+from gateway.policy.retry import Verdict
+
+
+class Flight:
+    """From the choice of a target to the end of its reply. The first of `succeed`, `fail` and
+    `abandon` counts; later ones do nothing. Times are clock seconds."""
+
+    __slots__ = ("_landed", "_probe", "attempt", "key", "streamed", "target")
+
+    def __init__(self, target: Target, key: PoolKey, attempt: Attempt, streamed: bool) -> None:
+        self.target = target
+        self.key = key
+        self.attempt = attempt
+        self.streamed = streamed
+        self._landed = False
+        load = target.load
+        load.in_flight += 1
+        self._probe = load.breaker.begin(attempt.started)
+
+    def see_first_byte(self, now: float) -> None:
+        """The first good bytes: the latency sample of a stream. A probe has its answer."""
+        self.attempt.first_byte = now
+        load = self.target.load
+        load.streamed.observe(now - self.attempt.started, now)
+        if self._probe:
+            self._probe = False
+            load.breaker.success(now, probe=True)
+
+    def succeed(self, now: float) -> None:
+        if self._land(now):
+            load = self.target.load
+            if not self.streamed:
+                load.whole.observe(now - self.attempt.started, now)
+            load.breaker.success(now, probe=self._probe)
+            if self.key.quarantined_until:
+                self.target.endpoint.pool.restore(self.key)
+
+    def fail(self, fault: UpstreamFault, verdict: Verdict, now: float) -> None:
+        if not self._land(now):
+            return
+        self.attempt.fault = fault.kind
+        self.attempt.status = fault.status
+        pool = self.target.endpoint.pool
+        blamed = verdict.blame_breaker
+        if verdict.key == "cool":
+            pool.cool(self.key, now, fault.retry_after)
+            blamed = blamed or not pool.available(now)
+        elif verdict.key == "quarantine":
+            pool.quarantine(self.key, now)
+        breaker = self.target.load.breaker
+        if blamed:
+            load = self.target.load
+            (load.streamed if self.streamed else load.whole).penalise(now - self.attempt.started, now)
+            breaker.failure(now, probe=self._probe)
+        else:
+            breaker.abandon(now, self._probe)
+
+    def abandon(self, now: float) -> None:
+        """The client has left, or we have stopped: nobody is to blame."""
+        if self._land(now):
+            self.target.load.breaker.abandon(now, self._probe)
+
+    def _land(self, now: float) -> bool:
+        if self._landed:
+            return False
+        self._landed = True
+        self.attempt.ended = now
+        self.target.load.in_flight -= 1
+        return True

@@ -1,0 +1,75 @@
+"""From what went wrong upstream to what the client is told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.core.errors import FaultKind, GatewayError, UpstreamFault
+from gateway.core.exchange import Call, Exchange
+from gateway.policy.selection import Refusal, explain, soonest
+
+_CODES: dict[FaultKind, str] = {
+    "connect": "upstream_unreachable",
+    "silent": "upstream_timeout",
+    "rate-limited": "upstream_rate_limited",
+    "unauthorized": "upstream_unauthorized",
+    "unavailable": "upstream_failed",
+    "context-length": "upstream_context_length",
+    "content-policy": "upstream_content_policy",
+    "rejected": "upstream_rejected",
+    "cut": "upstream_cut",
+    "stalled": "upstream_stalled",
+    "malformed": "upstream_cut",
+    "deadline": "deadline_exceeded",
+}
+_KEEPS_STATUS = frozenset(("rejected", "context-length", "content-policy", "unavailable"))
+
+
+def error_without_target(call: Call, refusals: Sequence[Refusal], key_hints: Sequence[str]) -> GatewayError:
+    """No target could be tried: the reasons, the soonest moment at which that may change, and what
+    would give a provider without a key one."""
+    asked = f" for model {call.model!r}" if call.model else ""
+    reasons = explain(refusals).rstrip(".")
+    hint = " " + " ".join(key_hints) if key_hints else ""
+    return GatewayError(
+        "no_eligible_target",
+        f"No provider of this route can serve this request{asked} now: {reasons}.{hint}",
+        retry_after=soonest(refusals),
+    )
+
+
+def error_unknown_model(model: str) -> GatewayError:
+    """Nobody is known to have the model."""
+    return GatewayError(
+        "model_not_found",
+        f"No provider is known to have the model {model!r}: tried `provider/model`, exact names, the `models` of "
+        "routers.yaml and name families. Write it as provider/model to say which provider is meant.",
+        param="model",
+    )
+
+
+def error_after(exchange: Exchange, fault: UpstreamFault, refusals: Sequence[Refusal]) -> GatewayError:
+    """The last fault, told to the client. A provider's own JSON error goes through as it came, for
+    it says most; a provider that dislikes our key is our trouble and never looks like the client's."""
+    error = error_of(fault, exchange.provider)
+    if fault.kind == "rate-limited" and error.retry_after is None:
+        error.retry_after = soonest(refusals)
+    tries = len(exchange.attempts)
+    if tries > 1:
+        providers = dict.fromkeys(attempt.provider for attempt in exchange.attempts)
+        error.message += f" ({tries} attempts at {', '.join(providers)}.)"
+    error.attempts = tries
+    return error
+
+
+def error_of(fault: UpstreamFault, provider: str) -> GatewayError:
+    """A fault in the gateway's words."""
+    code = _CODES[fault.kind]
+    status = fault.status if fault.kind in _KEEPS_STATUS and fault.status >= 400 else 0
+    error = GatewayError(code, f"{provider}: {fault.message}", status=status, retry_after=fault.retry_after)
+    is_json = fault.content_type.startswith(b"application/json") and fault.body.lstrip()[:1] == b"{"
+    if is_json and fault.status >= 400 and fault.kind != "unauthorized":
+        error.provider_body = fault.body
+    elif fault.kind == "unavailable":
+        error.status = 502
+    return error

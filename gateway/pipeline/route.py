@@ -1,0 +1,58 @@
+"""A route: one handler for each kind of request, and the model list that it answers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gateway.core.errors import GatewayError
+from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Operation, Reply
+from gateway.dialects.model_list import render_models
+
+
+class Route:
+    """Chooses the handler by what is asked.
+
+    handlers: by group. models: the names to list, with the provider of each; None when the list is the
+    provider's own to give.
+    """
+
+    __slots__ = ("_by_operation", "_models", "_name", "_serves")
+
+    def __init__(
+        self,
+        name: str,
+        handlers: Mapping[Group, Handler],
+        models: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        fallback = handlers.get("default")
+        self._name = name
+        self._models = models
+        self._serves = ", ".join(handlers)
+        self._by_operation: dict[Operation, Handler] = {
+            operation: handler
+            for operation, group in GROUP_OF.items()
+            if (handler := handlers.get(group, fallback)) is not None
+        }
+
+    async def __call__(self, exchange: Exchange) -> Reply:
+        call = exchange.call
+        if call.operation == "models" and self._models is not None:
+            return self._list(exchange)
+        handler = self._by_operation.get(call.operation)
+        if handler is None:
+            raise GatewayError(
+                "operation_not_served",
+                f"{self._name} does not serve {call.operation!r}; its load-balance has: {self._serves}.",
+            )
+        return await handler(exchange)
+
+    def _list(self, exchange: Exchange) -> Reply:
+        assert self._models is not None
+        models = self._models()
+        wanted = exchange.call.model
+        if wanted:
+            if wanted not in models:
+                raise GatewayError("model_not_found", f"{self._name} lists no model {wanted!r}.", param="model")
+            models = {wanted: models[wanted]}
+        body = render_models(exchange.call.dialect, models, single=bool(wanted))
+        return Reply(200, [(b"content-type", b"application/json")], body)

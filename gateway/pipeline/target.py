@@ -1,0 +1,62 @@
+"""A target: an endpoint and the model to ask it for, at one place of a router's list."""
+
+from __future__ import annotations
+
+from gateway.core.exchange import Headers
+from gateway.core.secret import Secret
+from gateway.pipeline.endpoint import Endpoint, Site, authorization
+from gateway.policy.load import TargetLoad
+
+
+class Target:
+    """What a router may choose for one kind of call.
+
+    index, weight and priority are the list entry's; load outlives the config. model is what the
+    provider is asked for, `` where the operation has none. context: its window in tokens, 0 where
+    not known. reply_headers tell the client what was chosen.
+    """
+
+    __slots__ = (
+        "_auth", "ask_usage", "context", "endpoint", "index", "label", "load", "model", "priority", "region",
+        "reply_headers", "site", "url", "weight",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        weight: int,
+        priority: int,
+        endpoint: Endpoint,
+        site: Site,
+        url: str,
+        model: str,
+        label: str,
+        load: TargetLoad,
+        context: int,
+        ask_usage: bool,
+        region: str,
+        reply_headers: Headers,
+    ) -> None:
+        self.index = index
+        self.weight = weight
+        self.priority = priority
+        self.endpoint = endpoint
+        self.site = site
+        self.url = url
+        self.model = model
+        self.label = label
+        self.load = load
+        self.context = context
+        self.ask_usage = ask_usage
+        self.region = region
+        self.reply_headers = reply_headers
+        self._auth: dict[Secret, tuple[str, str] | None] = {}
+
+    def authorization(self, key: Secret) -> tuple[str, str] | None:
+        """The header that carries `key` here; made once for each key."""
+        try:
+            return self._auth[key]
+        except KeyError:
+            header = self._auth[key] = authorization(self.site.auth, key)
+            return header
