@@ -293,7 +293,10 @@ def ratio(group: str, name: str, of: dict[str, float], target: float | None, uni
 
 def added(group: str, name: str, of: dict[str, float], target: float | None) -> Figure:
     ours, floor = of["ours"] - of["straight"], of["floor"] - of["straight"]
-    return Figure(group, name, ours, "ms", target, ours, floor, "ms", f"straight to the upstream: {of['straight']:.2f}")
+    note = f"straight to the upstream: {of['straight']:.2f}"
+    if target is not None and floor > target:
+        note += "; even the floor is over: other work disturbs this machine"
+    return Figure(group, name, ours, "ms", target, ours, floor, "ms", note)
 
 
 def failures(runs: Iterable[loads.Whole | loads.Streams]) -> str:
