@@ -119,8 +119,16 @@ def config_text(port: int, behind: Upstreams, engines: dict[str, str], routers: 
         "s": f"{behind.stream.origin}/v1",
         "f": f"{behind.stream.origin}/fail/v1",
     }
+    # A breaker would answer for an upstream that only fails; here every failing request is to reach it.
+    never = {"consecutive-failures": 10**9, "min-requests": 10**9}
     providers = {
-        f"bench-{letter}{i}": {"dialect": "openai", "base-url": base, "keys": ["${env:BENCH_KEY}"], "models": ["*"]}
+        f"bench-{letter}{i}": {
+            "dialect": "openai",
+            "base-url": base,
+            "keys": ["${env:BENCH_KEY}"],
+            "models": ["*"],
+            "breaker": never,
+        }
         for letter, base in bases.items()
         for i in (1, 2)
     }
@@ -133,9 +141,7 @@ def config_text(port: int, behind: Upstreams, engines: dict[str, str], routers: 
         return {"load-balance": {"chat": {"strategy": "weighted", "providers": targets}}}
 
     named = {f"r{i}": router("w", first_weight if i == 0 else "0.7") for i in range(routers)}
-    # The breaker would answer for an upstream that only fails; here every failing request is to reach it.
-    never = {"consecutive-failures": 10**9, "min-requests": 10**9}
-    named |= {"stream": router("s"), "fail": router("f") | {"breaker": never, "retries": {"max-retries": 1}}}
+    named |= {"stream": router("s"), "fail": router("f") | {"retries": {"max-retries": 1}}}
     server = {"host": "127.0.0.1", "port": port, "drain-timeout": "1s", **engines}
     return json.dumps({"server": server, "providers": providers, "routers": named}, indent=1)
 
