@@ -11,19 +11,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.core.exchange import Operation
 from gateway.core.units import DURATION, SIZE
 from gateway.providers.row import Auth
 
-Duration = Annotated[str, Meta(pattern=DURATION, description="A duration: `250ms`, `1s`, `5m`, `1h`, `30d`.", examples=["30s"])]
+Duration = Annotated[
+    str, Meta(pattern=DURATION, description="A duration: `250ms`, `1s`, `5m`, `1h`, `30d`.", examples=["30s"])
+]
 Size = Annotated[str, Meta(pattern=SIZE, description="A size: `64KiB`, `32MiB`.", examples=["32MiB"])]
 Weight = (
     Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?$", description="An exact decimal, as a string: `'0.7'`.")]
     | Annotated[int, Meta(ge=0)]
     | Annotated[float, Meta(ge=0)]
 )
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Url = Annotated[str, Meta(pattern=r"^https?://")]
+Url = Annotated[str, Meta(pattern=r"^https?://", examples=["http://vllm.internal:8000/v1"])]
 RouterName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,12}$")]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
@@ -32,24 +33,28 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Kebab-case keys, unknown keys refused."""
 
 
-class Logging(Base):
+class Logging(Base, frozen=True):
     """What the process writes to standard output."""
 
     format: Annotated[
         Literal["auto", "json", "text"],
         Meta(description="`auto` is text on a terminal and JSON elsewhere."),
     ] = "auto"
-    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least severe line that is written.")] = "info"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least severe line that is written.")
+    ] = "info"
     requests: Annotated[
         Literal["all", "failures", "none"],
         Meta(description="Which requests get a line of their own. Bodies and credentials are never in it."),
     ] = "failures"
 
 
-class Server(Base):
+class Server(Base, frozen=True):
     """Where the gateway listens and what it accepts."""
 
-    host: Annotated[str, Meta(description="The address to listen on. Another than loopback needs `auth.mode` said aloud.")] = "127.0.0.1"
+    host: Annotated[
+        str, Meta(description="The address to listen on. Another than loopback needs `auth.mode` said aloud.")
+    ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port.")] = 8080
     engine: Annotated[
         Literal["granian", "hypercorn"],
@@ -57,17 +62,19 @@ class Server(Base):
     ] = "granian"
     workers: Annotated[int, Meta(ge=1, le=256, description="Processes; one for each core is a good number.")] = 1
     max_body_size: Annotated[Size, Meta(description="A larger request body is refused with 413.")] = "32MiB"
-    max_header_size: Annotated[Size, Meta(description="Larger request headers, all together, are refused with 431.")] = "64KiB"
+    max_header_size: Annotated[
+        Size, Meta(description="Larger request headers, all together, are refused with 431.")
+    ] = "64KiB"
     body_timeout: Annotated[Duration, Meta(description="How long a client may take to send its request body.")] = "60s"
     drain_timeout: Annotated[Duration, Meta(description="How long requests in flight may go on after SIGTERM.")] = "30s"
     upstream_engine: Annotated[
         Literal["pyreqwest", "httpx"],
         Meta(description="The HTTP client towards providers: `pyreqwest` is the fast one."),
     ] = "pyreqwest"
-    logging: Logging = Logging()
+    logging: Annotated[Logging, Meta(description="What is written to standard output.")] = Logging()
 
 
-class GatewayKey(Base):
+class GatewayKey(Base, frozen=True):
     """A caller's key. Only its hash stands here: `gateway keys new` prints the key once and this entry."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="How logs and metrics name the caller.")]
@@ -79,42 +86,66 @@ class GatewayKey(Base):
     ] = None
 
 
-class AuthSettings(Base):
+class AuthSettings(Base, frozen=True):
     """Who may call."""
 
     mode: Annotated[
         Literal["keys", "open"] | None,
-        Meta(description="`keys`: a gateway key is demanded. `open`: anybody may call. Absent: open, on loopback only."),
+        Meta(
+            description="`keys`: a gateway key is demanded. `open`: anybody may call. Absent: open, on loopback only."
+        ),
     ] = None
     keys: Annotated[tuple[GatewayKey, ...], Meta(description="The callers' keys.")] = ()
 
 
-class StoreSettings(Base):
+class StoreSettings(Base, frozen=True):
     """State shared by replicas: limits and cache."""
 
-    url: Annotated[str, Meta(pattern=r"^(memory|redis|rediss|redis\+sentinel|redis\+cluster)://", description="Where it is kept.")] = "memory://"
+    url: Annotated[
+        str, Meta(pattern=r"^(memory|redis|rediss|redis\+sentinel|redis\+cluster)://", description="Where it is kept.")
+    ] = "memory://"
     on_outage: Annotated[
         Literal["local", "open", "closed"],
         Meta(description="While the store is away: limit per process, let through, or refuse."),
     ] = "local"
 
 
-class ProviderKey(Base):
+class ProviderKey(Base, frozen=True):
     """A credential of a provider."""
 
-    value: Annotated[str, Meta(description="The credential, as `${env:NAME}` or `${file:/path}`.")]
+    value: Annotated[
+        str,
+        Meta(description="The credential, as `${env:NAME}` or `${file:/path}`.", examples=["${env:OPENAI_API_KEY}"]),
+    ]
     name: Annotated[str | None, Meta(description="How logs and metrics name it; absent: `key-1`, `key-2`, ...")] = None
 
 
-class KeyPool(Base):
+class KeyPool(Base, frozen=True):
     """How a provider's keys are used."""
 
     strategy: Annotated[Literal["round-robin"], Meta(description="Which key is next.")] = "round-robin"
-    cooldown: Annotated[Duration, Meta(description="How long a key rests after a 429 that names no time of its own.")] = "60s"
-    quarantine: Annotated[Duration, Meta(description="How long a key rests after a 401 or 403 before it is tried once more.")] = "10m"
+    cooldown: Annotated[
+        Duration, Meta(description="How long a key rests after a 429 that names no time of its own.")
+    ] = "60s"
+    quarantine: Annotated[
+        Duration, Meta(description="How long a key rests after a 401 or 403 before it is tried once more.")
+    ] = "10m"
 
 
-class Provider(Base):
+class Breaker(Base, frozen=True):
+    """When a target is left alone for a while."""
+
+    consecutive_failures: Annotated[int, Meta(ge=1, description="It opens after so many failures in a row,")] = 5
+    error_ratio: Annotated[Probability, Meta(description="or over this share of failures")] = 0.5
+    min_requests: Annotated[int, Meta(ge=1, description="of at least so many requests")] = 20
+    window: Annotated[Duration, Meta(description="in this time.")] = "30s"
+    open_for: Annotated[
+        Duration, Meta(description="How long it stays open at first; doubled each time a probe fails.")
+    ] = "10s"
+    max_open: Annotated[Duration, Meta(description="How long it stays open at most.")] = "2m"
+
+
+class Provider(Base, frozen=True):
     """A provider: a known one that is tuned, or a new one."""
 
     dialect: Annotated[
@@ -125,22 +156,29 @@ class Provider(Base):
         Url | None, Meta(description="Where its API is, version segment included: `http://vllm.internal:8000/v1`.")
     ] = None
     auth: Annotated[Auth | None, Meta(description="How its credential is sent.")] = None
-    keys: Annotated[tuple[ProviderKey | str, ...], Meta(description="Its credentials: a pool.")] = ()
-    key_pool: KeyPool = KeyPool()
-    models: Annotated[tuple[str, ...], Meta(description="Model names, or patterns such as `llama-*` or `*`, that it serves.")] = ()
+    keys: Annotated[
+        tuple[ProviderKey | str, ...],
+        Meta(description="Its credentials: a pool.", examples=[["${env:OPENAI_API_KEY}"]]),
+    ] = ()
+    key_pool: Annotated[KeyPool, Meta(description="How its keys are used.")] = KeyPool()
+    models: Annotated[
+        tuple[str, ...], Meta(description="Model names, or patterns such as `llama-*` or `*`, that it serves.")
+    ] = ()
     models_closed: Annotated[bool, Meta(description="Refuse models that are neither known nor listed.")] = False
     headers: Annotated[dict[str, str], Meta(description="Sent with every request to it.")] = {}
     operations: Annotated[
-        tuple[str, ...] | None, Meta(description="The operations it has; absent: the catalog's, or all of its dialect.")
+        tuple[Operation, ...] | None,
+        Meta(description="The operations it has; absent: the catalog's, or all of its dialect."),
     ] = None
     stream_usage: Annotated[
         Literal["always", "ask", "never"] | None,
         Meta(description="Whether usage in a stream comes by itself, when asked for, or not at all."),
     ] = None
+    breaker: Annotated[Breaker, Meta(description="When its targets are left alone for a while.")] = Breaker()
     enabled: Annotated[bool, Meta(description="`false` takes it out of every router.")] = True
 
 
-class Bucket(Base):
+class Bucket(Base, frozen=True):
     """A token bucket: `capacity` at once, refilled continuously at `capacity` per `refill-frequency`."""
 
     capacity: Annotated[int, Meta(ge=1, description="How much may be taken at once.")]
@@ -148,27 +186,40 @@ class Bucket(Base):
     unit: Annotated[Literal["requests", "tokens", "usd"], Meta(description="What is counted.")] = "requests"
 
 
-class RateLimit(Base):
+class RateLimit(Base, frozen=True):
     """Token buckets, by what they are counted for. A scope may be a list."""
 
-    per_api_key: Bucket | tuple[Bucket, ...] | None = None
-    per_team: Bucket | tuple[Bucket, ...] | None = None
-    per_end_user: Bucket | tuple[Bucket, ...] | None = None
-    total: Bucket | tuple[Bucket, ...] | None = None
-    enforce: Annotated[Literal["enforce", "shadow"], Meta(description="`shadow` counts and reports and lets through.")] = "enforce"
+    per_api_key: Annotated[
+        Bucket | tuple[Bucket, ...] | None,
+        Meta(
+            description="For each caller: the gateway key, or else the credential that the client sent, or its address."
+        ),
+    ] = None
+    per_team: Annotated[Bucket | tuple[Bucket, ...] | None, Meta(description="For each team of `auth.keys`.")] = None
+    per_end_user: Annotated[
+        Bucket | tuple[Bucket, ...] | None,
+        Meta(description="For each end user: the request's `user`, or `x-end-user`."),
+    ] = None
+    total: Annotated[Bucket | tuple[Bucket, ...] | None, Meta(description="For all together.")] = None
+    enforce: Annotated[
+        Literal["enforce", "shadow"], Meta(description="`shadow` counts and reports and lets through.")
+    ] = "enforce"
 
 
-class Cache(Base):
+class Cache(Base, frozen=True):
     """The response cache."""
 
-    directive: Annotated[str, Meta(description="As in Cache-Control: `max-age=3600, stale-while-revalidate=60`.")]
+    directive: Annotated[
+        str,
+        Meta(description="As in Cache-Control: `max-age=3600, stale-while-revalidate=60`.", examples=["max-age=3600"]),
+    ]
     scope: Annotated[Literal["caller", "team", "router"], Meta(description="Who may see whose answers.")] = "caller"
     buckets: Annotated[int, Meta(ge=1, le=100, description="How many variants of an answer are kept.")] = 1
     seed: Annotated[str | None, Meta(description="Set apart from other caches of the same content.")] = None
     max_size: Annotated[Size, Meta(description="How much it may hold.")] = "256MiB"
 
 
-class Retries(Base):
+class Retries(Base, frozen=True):
     """What is done after a failed attempt, before the first byte has gone to the client."""
 
     strategy: Annotated[Literal["exponential", "constant"], Meta(description="How delays grow.")] = "exponential"
@@ -176,13 +227,16 @@ class Retries(Base):
     max_delay: Annotated[Duration, Meta(description="The longest delay.")] = "5s"
     max_retries: Annotated[int, Meta(ge=0, le=20, description="Attempts after the first.")] = 2
     factor: Annotated[float, Meta(ge=1, le=10, description="How much longer each delay is than the one before.")] = 2
-    budget: Annotated[Probability, Meta(description="Retries as a share of recent requests of the router; at least 10 are always allowed.")] = 0.2
+    budget: Annotated[
+        Probability,
+        Meta(description="Retries as a share of recent requests of the router; at least 10 are always allowed."),
+    ] = 0.2
     on_content_policy: Annotated[
         Literal["fail", "failover"], Meta(description="What a provider's refusal of the content leads to.")
     ] = "fail"
 
 
-class Timeouts(Base):
+class Timeouts(Base, frozen=True):
     """How long is waited, and for what."""
 
     connect: Annotated[Duration, Meta(description="For a connection.")] = "5s"
@@ -191,18 +245,7 @@ class Timeouts(Base):
     total: Annotated[Duration, Meta(description="For the whole exchange, retries included.")] = "10m"
 
 
-class Breaker(Base):
-    """When a target is left alone for a while."""
-
-    consecutive_failures: Annotated[int, Meta(ge=1, description="It opens after so many failures in a row,")] = 5
-    error_ratio: Annotated[Probability, Meta(description="or over this share of failures")] = 0.5
-    min_requests: Annotated[int, Meta(ge=1, description="of at least so many requests")] = 20
-    window: Annotated[Duration, Meta(description="in this time.")] = "30s"
-    open_for: Annotated[Duration, Meta(description="How long it stays open at first; doubled each time a probe fails.")] = "10s"
-    max_open: Annotated[Duration, Meta(description="How long it stays open at most.")] = "2m"
-
-
-class Target(Base):
+class Target(Base, frozen=True):
     """A provider in a router's list, with what is particular there."""
 
     provider: Annotated[str, Meta(description="The provider, or `provider/model`.")]
@@ -220,7 +263,7 @@ Strategy = Literal[
 ]  # fmt: skip
 
 
-class Balance(Base):
+class Balance(Base, frozen=True):
     """How one kind of request is spread over providers."""
 
     strategy: Annotated[Strategy, Meta(description="How the next target is chosen.")] = "latency"
@@ -232,53 +275,67 @@ class Balance(Base):
     ] = None
 
 
-class LoadBalance(Base):
+class LoadBalance(Base, frozen=True):
     """A balance for each kind of request; `default` serves those without one of their own."""
 
-    chat: Balance | None = None
-    embeddings: Balance | None = None
-    images: Balance | None = None
-    audio: Balance | None = None
-    moderations: Balance | None = None
-    rerank: Balance | None = None
-    default: Balance | None = None
+    chat: Annotated[Balance | None, Meta(description="Chat, completions, responses and messages, streamed or not.")] = (
+        None
+    )
+    embeddings: Annotated[Balance | None, Meta(description="Embeddings.")] = None
+    images: Annotated[Balance | None, Meta(description="Images.")] = None
+    audio: Annotated[Balance | None, Meta(description="Speech and transcription.")] = None
+    moderations: Annotated[Balance | None, Meta(description="Moderations.")] = None
+    rerank: Annotated[Balance | None, Meta(description="Reranking.")] = None
+    default: Annotated[Balance | None, Meta(description="Every kind without one of its own.")] = None
 
 
-class Policies(Base):
+class Policies(Base, frozen=True):
     """What may be said of any route."""
 
-    rate_limit: RateLimit | None = None
-    cache: Cache | None = None
-    retries: Retries | None = None
-    timeouts: Timeouts | None = None
-    breaker: Breaker | None = None
+    rate_limit: Annotated[RateLimit | None, Meta(description="How much may be asked, and how fast.")] = None
+    cache: Annotated[Cache | None, Meta(description="Answers that are given again.")] = None
+    retries: Annotated[Retries | None, Meta(description="What is done after a failed attempt.")] = None
+    timeouts: Annotated[Timeouts | None, Meta(description="How long is waited.")] = None
     on_disconnect: Annotated[
         Literal["cancel", "finish"] | None,
         Meta(description="A client that leaves: `cancel` the upstream call, or `finish` it for its usage."),
     ] = None
     model_mappings: Annotated[
         dict[str, tuple[str, ...] | str] | None,
-        Meta(description="What a model name means at another provider, in order of preference."),
+        Meta(
+            description="What a model name means at another provider, in order of preference.",
+            examples=[{"gpt-4o": ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"]}],
+        ),
     ] = None
 
 
-class Router(Policies):
+class Router(Policies, frozen=True):
     """A named router: the policies of `/router/<name>/`."""
 
-    load_balance: LoadBalance | None = None
+    load_balance: Annotated[LoadBalance | None, Meta(description="How requests are spread over providers.")] = None
 
 
-class Spec(Base):
+class Spec(Base, frozen=True):
     """routers.yaml."""
 
-    include: Annotated[tuple[str, ...] | str, Meta(description="Further files, as glob patterns relative to this one.")] = ()
-    server: Server = Server()
-    auth: AuthSettings = AuthSettings()
-    store: StoreSettings = StoreSettings()
-    providers: Annotated[dict[str, Provider | None], Meta(description="Known providers that are tuned, and new ones.")] = {}
+    include: Annotated[
+        tuple[str, ...] | str,
+        Meta(
+            description="Further files, as glob patterns relative to this one. They may hold `providers` and `routers`.",
+            examples=["routers.d/*.yaml"],
+        ),
+    ] = ()
+    server: Annotated[Server, Meta(description="Where the gateway listens and what it accepts.")] = Server()
+    auth: Annotated[AuthSettings, Meta(description="Who may call.")] = AuthSettings()
+    store: Annotated[StoreSettings, Meta(description="State that replicas share.")] = StoreSettings()
+    providers: Annotated[
+        dict[str, Provider | None], Meta(description="Known providers that are tuned, and new ones.")
+    ] = {}
     global_: Annotated[Policies, Meta(description="For every request, before anything of a router's.")] = msgspec.field(
         name="global", default_factory=Policies
     )
-    unified_api: Annotated[Router, Meta(description="The policies of `/ai/` and `/v1/`.")] = msgspec.field(default_factory=Router)
+    unified_api: Annotated[Router, Meta(description="The policies of `/ai/` and `/v1/`.")] = msgspec.field(
+        default_factory=Router
+    )
     default_router: Annotated[str | None, Meta(description="The router that serves `/v1/`.")] = None
     routers: Annotated[dict[RouterName, Router], Meta(description="The named routers.")] = {}

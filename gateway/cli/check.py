@@ -1,0 +1,67 @@
+"""`gateway check`: every problem of a config, without starting anything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gateway.config.check import check
+from gateway.config.load import load
+from gateway.config.problem import ConfigError, Problem
+from gateway.config.spec import Spec
+from gateway.config.subject import listed_providers
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE... [--format text|json] [--strict]."""
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="routers.yaml when none is given")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how problems are printed")
+    parser.add_argument("--strict", action="store_true", help="let warnings fail, too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """1 when any file has an error, or with --strict a warning."""
+    status = 0
+    reports: list[dict[str, object]] = []
+    for path in args.files or [Path("routers.yaml")]:
+        spec, problems = _examine(path)
+        errors = sum(problem.level == "error" for problem in problems)
+        failed = errors > 0 or (args.strict and bool(problems))
+        status = max(status, int(failed))
+        if args.format == "json":
+            reports.append({"file": str(path), "ok": not failed, "problems": problems})
+            continue
+        sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+        prefix = f"{path}: " if len(args.files) > 1 else ""
+        sys.stdout.write(f"{prefix}{_summary(spec, problems, failed=failed)}\n")
+    if args.format == "json":
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
+    return status
+
+
+def _examine(path: Path) -> tuple[Spec | None, Sequence[Problem]]:
+    try:
+        loaded = load(path)
+    except ConfigError as error:
+        return None, error.problems
+    return loaded.spec, check(loaded)
+
+
+def _summary(spec: Spec | None, problems: Sequence[Problem], *, failed: bool) -> str:
+    errors = sum(problem.level == "error" for problem in problems)
+    counts = [] if spec is None or failed else [(len(spec.routers), "router"), (len(_providers(spec)), "provider")]
+    counts += [(number, noun) for number, noun in ((errors, "error"), (len(problems) - errors, "warning")) if number]
+    return f"{'failed' if failed else 'ok'}: {', '.join(_count(number, noun) for number, noun in counts)}"
+
+
+def _providers(spec: Spec) -> set[str]:
+    """The providers that the file names, in `providers` or in a router's list."""
+    return set(spec.providers) | listed_providers(spec)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

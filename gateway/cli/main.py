@@ -1,0 +1,59 @@
+"""The command `gateway`: finds the verb and hands over to it.
+
+Every verb is a module of this package with `add_arguments(parser)` and `run(args) -> exit status`;
+only the one that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, cast
+
+VERBS: Final = {
+    "serve": "serve a config",
+    "check": "list every problem of a config",
+    "schema": "print the JSON Schema of routers.yaml, or its reference",
+    "keys": "make keys for callers",
+    "version": "print the version",
+}
+
+
+class Verb(Protocol):
+    """What a module of this package has."""
+
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. 0 is success, 1 a problem that was reported, 2 wrong usage, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has left; the interpreter must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _run(given: list[str]) -> int:
+    if given and given[0] in ("--version", "-V"):
+        given = ["version"]
+    parser = argparse.ArgumentParser(prog="gateway", description="An AI gateway with named routers.")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    parsers = {name: verbs.add_parser(name, help=summary, description=summary) for name, summary in VERBS.items()}
+    verb: Verb | None = None
+    if given and given[0] in VERBS:
+        verb = cast("Verb", importlib.import_module(f"gateway.cli.{given[0]}"))
+        verb.add_arguments(parsers[given[0]])
+    args = parser.parse_args(given)
+    assert verb is not None, "argparse has refused every other first argument"
+    return verb.run(args)

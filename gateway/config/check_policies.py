@@ -1,0 +1,222 @@
+"""Rules about what is said of a route: limits, cache, retries, timeouts, mappings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.check_balance import suggest
+from gateway.config.problem import Path, Problem
+from gateway.config.spec import Breaker, Bucket, KeyPool, Policies, RateLimit, Timeouts
+from gateway.config.subject import Rule, Subject, split_target
+from gateway.core.units import seconds
+
+_TIMED: Final = ("max-age", "stale-while-revalidate", "stale-if-error", "max-stale")
+_PLAIN: Final = ("no-store", "no-cache", "max-stale")
+_LONGEST: Final = 10 * 365 * 86400.0
+
+
+def enforced_policies(subject: Subject) -> Iterator[Problem]:
+    """A policy that is written down and does nothing must never pass unnoticed."""
+    for path, policies in subject.policies:
+        for key, given in (("rate-limit", policies.rate_limit), ("cache", policies.cache)):
+            if given is not None:
+                yield _not_enforced(subject, (*path, key))
+    if subject.spec.store.url != "memory://":
+        yield _not_enforced(subject, ("store", "url"))
+
+
+def _not_enforced(subject: Subject, path: Path) -> Problem:
+    return subject.origins.warning(
+        "not-enforced",
+        path,
+        "accepted, but not enforced by this version",
+        "requests are served as if it were not there",
+        at_key=True,
+    )
+
+
+def cache_directives(subject: Subject) -> Iterator[Problem]:
+    for path, policies in subject.policies:
+        if policies.cache is not None:
+            for message, hint in _directive(policies.cache.directive):
+                yield subject.origins.error("cache-directive", (*path, "cache", "directive"), message, hint)
+
+
+def _directive(text: str) -> Iterator[tuple[str, str]]:
+    known = dict.fromkeys((*_TIMED, *_PLAIN))
+    if not text.strip():
+        yield "the directive is empty", "`max-age=3600`, for example"
+        return
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.strip().partition("="))
+        name = name.lower()
+        shown = name[:40]
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            yield (
+                f"`{shown}` is not a directive known here",
+                (f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known)}"),
+            )
+        elif equals and name not in _TIMED:
+            yield f"`{shown}` takes no value", ""
+        elif equals and not (value.isascii() and value.isdigit() and len(value) <= 10):
+            yield f"`{shown}` takes whole seconds that are not negative", f"`{shown}=3600`, for example"
+        elif not equals and name not in _PLAIN:
+            yield f"`{shown}` needs a value in seconds", f"`{shown}=3600`, for example"
+
+
+def delays(subject: Subject) -> Iterator[Problem]:
+    for path, policies in subject.policies:
+        retries = policies.retries
+        if retries is not None and seconds(retries.min_delay) > seconds(retries.max_delay):
+            place = "min-delay" if subject.origins.node((*path, "retries", "min-delay")) else "max-delay"
+            yield subject.origins.error(
+                "delay-order",
+                (*path, "retries", place),
+                f"`min-delay` ({retries.min_delay}) is longer than `max-delay` ({retries.max_delay})",
+            )
+    for path, breaker in _breakers(subject):
+        if seconds(breaker.open_for) > seconds(breaker.max_open):
+            place = "open-for" if subject.origins.node((*path, "open-for")) else "max-open"
+            yield subject.origins.error(
+                "delay-order",
+                (*path, place),
+                f"`open-for` ({breaker.open_for}) is longer than `max-open` ({breaker.max_open})",
+            )
+
+
+def _breakers(subject: Subject) -> Iterator[tuple[Path, Breaker]]:
+    for name, tuned in subject.spec.providers.items():
+        if tuned is not None:
+            yield ("providers", name, "breaker"), tuned.breaker
+
+
+def timeout_order(subject: Subject) -> Iterator[Problem]:
+    for path, policies in subject.policies:
+        if policies.timeouts is None:
+            continue
+        total = seconds(policies.timeouts.total)
+        for key, text in (
+            ("connect", policies.timeouts.connect),
+            ("first-token", policies.timeouts.first_token),
+            ("idle", policies.timeouts.idle),
+        ):
+            here = (*path, "timeouts", key)
+            # A short total on its own is a fair wish; only what was written is held against it.
+            if seconds(text) > total and subject.origins.node(here) is not None:
+                yield subject.origins.warning(
+                    "timeout-order",
+                    here,
+                    f"{text} is longer than `total` ({policies.timeouts.total}), which ends it first",
+                )
+
+
+def sane_durations(subject: Subject) -> Iterator[Problem]:
+    """Zero where time is divided by or waited for, and times that no clock reaches."""
+    for path, text, may_be_zero in _durations(subject):
+        length = seconds(text)
+        if length > _LONGEST:
+            yield subject.origins.error("duration-too-long", path, "longer than ten years")
+        elif length == 0 and not may_be_zero:
+            yield subject.origins.error("duration-zero", path, "must be longer than 0")
+
+
+def _durations(subject: Subject) -> Iterator[tuple[Path, str, bool]]:
+    server = subject.spec.server
+    yield ("server", "body-timeout"), server.body_timeout, False
+    yield ("server", "drain-timeout"), server.drain_timeout, True
+    for path, breaker in _breakers(subject):
+        yield (*path, "window"), breaker.window, False
+        yield (*path, "open-for"), breaker.open_for, False
+        yield (*path, "max-open"), breaker.max_open, False
+    for name, tuned in subject.spec.providers.items():
+        if tuned is not None:
+            pool: KeyPool = tuned.key_pool
+            yield ("providers", name, "key-pool", "cooldown"), pool.cooldown, True
+            yield ("providers", name, "key-pool", "quarantine"), pool.quarantine, True
+    for path, policies in subject.policies:
+        yield from _policy_durations(path, policies)
+
+
+def _policy_durations(path: Path, policies: Policies) -> Iterator[tuple[Path, str, bool]]:
+    timeouts: Timeouts | None = policies.timeouts
+    if timeouts is not None:
+        yield (*path, "timeouts", "connect"), timeouts.connect, False
+        yield (*path, "timeouts", "first-token"), timeouts.first_token, False
+        yield (*path, "timeouts", "idle"), timeouts.idle, False
+        yield (*path, "timeouts", "total"), timeouts.total, False
+    if policies.retries is not None:
+        yield (*path, "retries", "min-delay"), policies.retries.min_delay, True
+        yield (*path, "retries", "max-delay"), policies.retries.max_delay, True
+    if policies.rate_limit is not None:
+        for place, bucket in _buckets((*path, "rate-limit"), policies.rate_limit):
+            yield (*place, "refill-frequency"), bucket.refill_frequency, False
+
+
+def _buckets(path: Path, limit: RateLimit) -> Iterator[tuple[Path, Bucket]]:
+    for key, given in (
+        ("per-api-key", limit.per_api_key),
+        ("per-team", limit.per_team),
+        ("per-end-user", limit.per_end_user),
+        ("total", limit.total),
+    ):
+        if isinstance(given, Bucket):
+            yield (*path, key), given
+        for index, bucket in enumerate(given if isinstance(given, tuple) else ()):
+            yield (*path, key, index), bucket
+
+
+def mappings(subject: Subject) -> Iterator[Problem]:
+    for path, policies in subject.policies:
+        for model, meanings in (policies.model_mappings or {}).items():
+            here = (*path, "model-mappings", model)
+            for index, meaning in enumerate((meanings,) if isinstance(meanings, str) else meanings):
+                place = here if isinstance(meanings, str) else (*here, index)
+                provider, rest = split_target(meaning)
+                if meaning == model:
+                    yield subject.origins.error("mapping-to-itself", place, "the name is mapped to itself", "remove it")
+                elif not meaning or (not rest and "/" in meaning):
+                    yield subject.origins.error(
+                        "mapping-empty", place, "no model is named", "`provider/model`, or a model alone"
+                    )
+                elif rest and provider not in subject.providers:
+                    yield subject.origins.error(
+                        "provider-unknown", place, f"there is no provider `{provider[:60]}`", suggest(provider, subject)
+                    )
+
+
+def inert_mappings(subject: Subject) -> Iterator[Problem]:
+    listed: dict[Path, set[str]] = {}
+    for balance in subject.lists:
+        listed.setdefault(balance.path[:-2], set()).update(entry.provider for entry in balance.entries)
+    for path, router in subject.routes:
+        providers = listed.get(path)
+        for model, meanings in (router.model_mappings or {}).items() if providers else ():
+            wanted = [split_target(meaning) for meaning in ((meanings,) if isinstance(meanings, str) else meanings)]
+            named = {provider for provider, rest in wanted if rest}
+            if (
+                providers
+                and all(rest for _, rest in wanted)
+                and not named & providers
+                and named <= set(subject.providers)
+            ):
+                yield subject.origins.warning(
+                    "mapping-inert",
+                    (*path, "model-mappings", model),
+                    "no provider of this router can use this mapping",
+                    f"the router lists: {', '.join(sorted(providers))}",
+                    at_key=True,
+                )
+
+
+POLICY_RULES: Final[tuple[Rule, ...]] = (
+    enforced_policies,
+    cache_directives,
+    delays,
+    timeout_order,
+    sane_durations,
+    mappings,
+    inert_mappings,
+)

@@ -1,0 +1,169 @@
+"""The file and what it includes, read and joined into one tree.
+
+Here is the only place that opens config files. What the document means is not looked at, except for
+`include` and for what an included file may hold.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.config.problem import ConfigError, Problem
+from gateway.config.tree import Mark, Node, read_tree
+
+MAX_SIZE: Final = 8 * 1024 * 1024
+INCLUDABLE: Final = ("providers", "routers")
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """root: the effective document. files: every file read, the first one named on the command
+    line. problems: all that was found on the way, warnings too."""
+
+    root: Node
+    files: tuple[Path, ...]
+    problems: list[Problem]
+
+
+def read_documents(path: Path) -> Joined:
+    """`path` and its includes. ConfigError when a file cannot be read or is no YAML."""
+    shown = str(path)
+    root, problems = read_tree(_text(path, shown), shown)
+    files = [path]
+    if isinstance(root.value, dict):
+        for pattern in _patterns(root):
+            found = _matches(path, str(pattern.value))
+            if not found:
+                problems.append(
+                    Problem(
+                        "warning",
+                        "include-empty",
+                        str(pattern.mark),
+                        "include",
+                        f"nothing matches {_shorten(str(pattern.value))}",
+                        "patterns are relative to the folder of this file",
+                    )
+                )
+            for file in found:
+                if file in files:
+                    continue
+                files.append(file)
+                part, more = read_tree(_text(file, str(file)), str(file))
+                problems += more
+                problems += _join(root, part)
+    return Joined(root, tuple(files), problems)
+
+
+def _patterns(root: Node) -> Iterator[Node]:
+    include = root.value.get("include") if isinstance(root.value, dict) else None
+    if include is not None:
+        for node in include.value if isinstance(include.value, list) else [include]:
+            if isinstance(node.value, str):
+                yield node
+
+
+def _matches(path: Path, pattern: str) -> list[Path]:
+    base = path.parent
+    try:
+        names = sorted(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207  # Path.glob refuses absolute patterns
+    except ValueError:
+        return []
+    found = [base / name for name in names]
+    return [file for file in found if not file.is_dir() and not file.samefile(path)]
+
+
+def _join(root: Node, part: Node) -> list[Problem]:
+    """Put what an included file defines into `root`."""
+    problems: list[Problem] = []
+    if not isinstance(part.value, dict):
+        return [
+            Problem(
+                "error",
+                "include-content",
+                str(part.mark),
+                "",
+                "an included file must be a mapping",
+                "it may hold `providers` and `routers`",
+            )
+        ]
+    assert isinstance(root.value, dict)
+    for section, node in part.value.items():
+        mark = part.keys[section]
+        if section not in INCLUDABLE:
+            what = "includes do not nest" if section == "include" else "it belongs in the main file"
+            problems.append(
+                Problem(
+                    "error",
+                    "include-content",
+                    str(mark),
+                    _shorten(section),
+                    f'"{_shorten(section)}" may not stand in an included file: {what}',
+                    "an included file may hold `providers` and `routers`",
+                )
+            )
+        elif section not in root.value or root.value[section].value is None:
+            root.value[section] = node
+            root.keys[section] = mark
+        elif isinstance(node.value, dict) and isinstance(root.value[section].value, dict):
+            problems += _join_names(root, section, node)
+        elif node.value is not None:
+            problems.append(Problem("error", "wrong-type", str(node.mark), section, "must be a mapping"))
+    return problems
+
+
+def _join_names(root: Node, section: str, node: Node) -> Iterator[Problem]:
+    assert isinstance(root.value, dict)
+    assert isinstance(node.value, dict)
+    there = root.value[section]
+    assert isinstance(there.value, dict)
+    # A new node: the old one may be an alias that stands elsewhere too.
+    joined = Node(dict(there.value), there.mark, dict(there.keys), size=there.size + node.size)
+    for name, child in node.value.items():
+        if name in joined.value:  # type: ignore[operator]  # a mapping, made just above
+            yield Problem(
+                "error",
+                "defined-twice",
+                str(node.keys[name]),
+                f"{section}.{_shorten(name)}",
+                f"{_shorten(name)} is defined here a second time",
+                f"the first is at {there.keys[name]}; rename or remove one of them",
+            )
+        else:
+            joined.value[name] = child  # type: ignore[index,call-overload]  # likewise
+            joined.keys[name] = node.keys[name]
+    root.value[section] = joined
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+    except FileNotFoundError:
+        raise _unreadable("file-missing", shown, "there is no such file") from None
+    except IsADirectoryError:
+        raise _unreadable("file-unreadable", shown, "it is a folder; name the file in it") from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "the path is not valid"
+        raise _unreadable("file-unreadable", shown, f"it cannot be read: {reason}") from None
+    if len(content) > MAX_SIZE:
+        raise _unreadable("file-too-large", shown, f"it is larger than {MAX_SIZE // 2**20} MiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before) - before.rfind(b"\n")
+        place = str(Mark(shown, line, column))
+        raise _unreadable("file-not-utf8", place, f"it is not UTF-8 text: byte 0x{content[error.start]:02x}") from None
+
+
+def _unreadable(code: str, place: str, message: str) -> ConfigError:
+    return ConfigError([Problem("error", code, place, "", message)])

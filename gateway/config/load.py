@@ -1,0 +1,157 @@
+"""From routers.yaml on disk to a Spec.
+
+Structure alone is judged here: that it is YAML, that references stand for something, and that it
+has the shape of the Spec. What the file means is judged in check.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.config import problem
+from gateway.config.documents import read_documents
+from gateway.config.origins import Origins
+from gateway.config.problem import ConfigError, Problem, dotted, in_order
+from gateway.config.references import References, UnresolvedError
+from gateway.config.scalars import plain_scalar
+from gateway.config.spec import Spec
+from gateway.config.tree import Node, Plain
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """A provider key that is not there because its environment variable is not set. path: the
+    entry in the document."""
+
+    path: problem.Path
+    variable: str
+
+
+class Loaded(msgspec.Struct, frozen=True, eq=False):
+    """A config whose structure is sound.
+
+    files: every file read, those that `${file:...}` names included: what a watcher watches. hash:
+    12 hex digits of the effective document, references as written, so that it tells configs apart
+    and no secret. absent: keys of providers that the environment does not have; they are not in
+    the spec. variables: the names of environment variables that are set and not empty. warnings:
+    what was odd on the way.
+    """
+
+    spec: Spec
+    files: tuple[Path, ...]
+    hash: str
+    origins: Origins
+    absent: tuple[Absent, ...]
+    variables: frozenset[str]
+    warnings: tuple[Problem, ...]
+
+
+def load(path: Path, env: Mapping[str, str] = os.environ) -> Loaded:
+    """Read `path`, its includes and its references. ConfigError with every problem of structure."""
+    joined = read_documents(path)
+    origins = Origins(joined.root)
+    written = joined.root.plain()
+    resolver = _Resolver(origins, References(env))
+    document = resolver.resolve(joined.root, ())
+    problems = [*joined.problems, *resolver.problems]
+    spec: Spec | None = None
+    try:
+        spec = msgspec.convert(document, Spec, strict=True)
+    except msgspec.ValidationError as error:
+        # Only now: importing a schema validator costs more than reading most configs.
+        from gateway.config.structure import structure_problems
+
+        unresolved = {found.path for found in resolver.problems}
+        problems += [
+            found for found in structure_problems(document, origins, str(error)) if found.path not in unresolved
+        ]
+    if spec is None or any(found.level == "error" for found in problems):
+        raise ConfigError(in_order(problems))
+    return Loaded(
+        spec=spec,
+        files=(*joined.files, *dict.fromkeys(resolver.references.read_files)),
+        hash=_digest(written),
+        origins=origins,
+        absent=tuple(resolver.absent),
+        variables=frozenset(name for name, value in env.items() if value),
+        warnings=tuple(problems),
+    )
+
+
+def _digest(written: Plain) -> str:
+    """Splitting a file or reordering its keys changes nothing that is served, nor this."""
+    if isinstance(written, dict):
+        written = {key: value for key, value in written.items() if key != "include"}
+    return hashlib.sha256(msgspec.json.encode(written, order="sorted")).hexdigest()[:12]
+
+
+_DROPPED: Final = object()
+
+
+class _Resolver:
+    """Plain values with references replaced."""
+
+    def __init__(self, origins: Origins, references: References) -> None:
+        self.references: Final = references
+        self.problems: Final[list[Problem]] = []
+        self.absent: Final[list[Absent]] = []
+        self._origins: Final = origins
+
+    def resolve(self, node: Node, path: problem.Path) -> object:
+        value = node.value
+        if type(value) is dict:
+            return {key: self.resolve(child, (*path, key)) for key, child in value.items()}
+        if type(value) is list:
+            if _is_key_list(path):
+                entries = (self._key_entry(child, (*path, index)) for index, child in enumerate(value))
+                return [entry for entry in entries if entry is not _DROPPED]
+            return [self.resolve(child, (*path, index)) for index, child in enumerate(value)]
+        if type(value) is str and "${" in value:
+            return self._text(node, value, path)
+        return value
+
+    def _text(self, node: Node, text: str, path: problem.Path) -> object:
+        try:
+            resolved = self._look_up(node, text)
+        except UnresolvedError as error:
+            self._report(error, node, path)
+            return text
+        # `port: ${env:PORT}` is the number that it would be had it been written there.
+        return resolved if node.quoted or "\n" in resolved else plain_scalar(resolved.strip())
+
+    def _look_up(self, node: Node, text: str) -> str:
+        return self.references.resolve(text, Path(node.mark.file).parent)
+
+    def _key_entry(self, node: Node, path: problem.Path) -> object:
+        """A credential, or the mapping that has one: always text, and allowed to be absent."""
+        holder = node.value.get("value") if isinstance(node.value, dict) else node
+        if holder is None or not isinstance(holder.value, str) or "${" not in holder.value:
+            return self.resolve(node, path)
+        where = path if holder is node else (*path, "value")
+        try:
+            credential = self._look_up(holder, holder.value)
+        except UnresolvedError as error:
+            if not error.variable:
+                self._report(error, holder, where)
+                return _DROPPED
+            self.absent.append(Absent(path, error.variable))
+            return _DROPPED
+        if not credential:
+            self.problems.append(self._origins.error("key-empty", where, "the key is empty"))
+            return _DROPPED
+        if holder is node or not isinstance(node.value, dict):
+            return credential
+        others = {key: self.resolve(child, (*path, key)) for key, child in node.value.items() if key != "value"}
+        return {**others, "value": credential}
+
+    def _report(self, error: UnresolvedError, node: Node, path: problem.Path) -> None:
+        self.problems.append(Problem("error", error.code, str(node.mark), dotted(path), error.message, error.hint))
+
+
+def _is_key_list(path: problem.Path) -> bool:
+    return len(path) >= 3 and path[-1] == "keys" and path[0] in ("providers", "routers", "unified-api")

@@ -1,0 +1,189 @@
+"""What is wrong with the structure of a document, all of it, in plain words.
+
+msgspec stops at the first thing it does not like; the generated JSON Schema says the same about
+every place at once, in words made for machines. This turns those into ours, one for each place.
+A value from the environment is never shown: messages quote what the file says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from gateway.config.names import router_name_problem
+from gateway.config.origins import Origins
+from gateway.config.problem import Path, Problem
+from gateway.config.schema import routers_schema
+from gateway.core.units import DURATION, SIZE
+
+PLANNED: Final = frozenset((
+    "budget", "rules", "semantic-cache", "privacy", "access", "hedge", "shadow", "continuation",
+    "tenants", "ledger", "alerts", "optimize-for",
+))  # fmt: skip
+_KINDS: Final = {
+    "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
+    "array": "a list", "object": "a mapping", "null": "nothing",
+}  # fmt: skip
+_HINTS: Final = {
+    "string": "write it in quotes",
+    "array": "write it as `[a, b]`, or as lines that begin with `- `",
+    "object": "write its keys as further indented lines, or `{}`",
+}
+_PATTERNS: Final = {
+    DURATION: ("a duration", "write `250ms`, `1s`, `5m`, `1h` or `30d`"),
+    SIZE: ("a size", "write `64KiB`, `32MiB` or a number of bytes"),
+    r"^[0-9]+(\.[0-9]+)?$": ("a weight", "write a decimal that is not negative, such as `'0.7'`"),
+    r"^https?://": ("a URL", "it begins with `http://` or `https://`"),
+    r"^sha256:[0-9a-f]{64}$": (
+        "the hash of a key",
+        "`gateway keys new` prints the entry; the key itself does not belong here",
+    ),
+    r"^[A-Za-z0-9_.-]{1,64}$": ("a key's name", "it has 1 to 64 of A-Z a-z 0-9 _ . -"),
+    r"^(memory|redis|rediss|redis\+sentinel|redis\+cluster)://": (
+        "the URL of a store",
+        "it begins with `memory://`, `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`",
+    ),
+}
+_SHOWN: Final = (DURATION, SIZE, r"^[0-9]+(\.[0-9]+)?$")
+"""What is so short and plain that it may be quoted: a URL or a hash could be a secret."""
+
+
+def structure_problems(document: object, origins: Origins, fallback: str) -> list[Problem]:
+    """Every problem of structure. fallback: what to say should the schema find none."""
+    validator = Draft202012Validator(routers_schema())
+    found: dict[tuple[str, str], Problem] = {}
+    for error in validator.iter_errors(document):
+        for problem in _explain(error, origins):
+            found.setdefault((problem.place, problem.path), problem)
+    return list(found.values()) or [origins.error("structure", (), fallback)]
+
+
+def _explain(error: ValidationError, origins: Origins) -> Iterator[Problem]:
+    path: Path = tuple(error.absolute_path)
+    demanded: object = error.validator_value
+    if "propertyNames" in error.relative_schema_path:
+        name = str(error.instance)
+        message, hint = router_name_problem(name) or (str(error.message), "")
+        yield origins.error("router-name", (*path, name), message, hint, at_key=True)
+        return
+    match error.validator:
+        case "anyOf":
+            yield from _explain_union(error, origins)
+        case "additionalProperties":
+            known = cast("Mapping[str, Mapping[str, object]]", error.schema)["properties"]
+            for key in cast("Mapping[str, object]", error.instance):
+                if key not in known:
+                    yield _unknown_key(path, key, list(known), origins)
+        case "required":
+            absent = [
+                key for key in cast("list[str]", demanded) if key not in cast("Mapping[str, object]", error.instance)
+            ]
+            names = " and ".join(f"`{key}`" for key in absent)
+            yield origins.error("missing", path, f"{names} {'is' if len(absent) == 1 else 'are'} missing")
+        case "type":
+            yield _wrong_type(path, [str(demanded)], error.instance, origins)
+        case "enum":
+            yield _not_allowed(path, cast("list[object]", demanded), error.instance, origins)
+        case "pattern":
+            yield _bad_format(path, str(demanded), origins)
+        case "minimum" | "maximum":
+            bound = "at least" if error.validator == "minimum" else "at most"
+            yield origins.error("out-of-range", path, f"must be {bound} {demanded}")
+        case _:
+            yield origins.error("structure", path, error.message)
+
+
+def _explain_union(error: ValidationError, origins: Origins) -> Iterator[Problem]:
+    """Explain the branch that was meant: one whose kind the value has. Several may be left, such
+    as integer and number; the first to complain of something else than the kind speaks."""
+    branches: dict[int, list[ValidationError]] = {}
+    for inner in error.context or ():
+        branches.setdefault(int(inner.relative_schema_path[0]), []).append(inner)
+    meant = [errors for errors in branches.values() if not any(_is_about_kind(inner) for inner in errors)]
+    path: Path = tuple(error.absolute_path)
+    if meant:
+        for inner in meant[0]:
+            yield from _explain(inner, origins)
+        return
+    enums = [inner for errors in branches.values() for inner in errors if inner.validator == "enum"]
+    if enums and (isinstance(error.instance, str) or len(branches) <= 2):
+        yield _not_allowed(path, cast("list[object]", enums[0].validator_value), error.instance, origins)
+        return
+    kinds = [
+        str(inner.validator_value) for errors in branches.values() for inner in errors if inner.validator == "type"
+    ]
+    yield _wrong_type(path, [kind for kind in dict.fromkeys(kinds) if kind != "null"], error.instance, origins)
+
+
+def _is_about_kind(error: ValidationError) -> bool:
+    return not error.relative_path and error.validator in ("type", "enum")
+
+
+def _unknown_key(path: Path, key: str, known: list[str], origins: Origins) -> Problem:
+    shown = key if len(key) <= 60 else key[:57] + "..."
+    close = difflib.get_close_matches(key.replace("_", "-").lower(), known, n=1)
+    if close:
+        message, hint = f'unknown key "{shown}"; did you mean "{close[0]}"?', ""
+    elif key in PLANNED:
+        message, hint = f'"{key}" is a name kept for a later version; this one does not have it', "remove it"
+    else:
+        message, hint = f'unknown key "{shown}"', f"known here: {', '.join(known)}"
+    return origins.error("unknown-key", (*path, key), message, hint, at_key=True)
+
+
+def _wrong_type(path: Path, kinds: list[str], instance: object, origins: Origins) -> Problem:
+    words = [_KINDS[kind] for kind in kinds if not (kind == "integer" and "number" in kinds)]
+    wanted = " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
+    node = origins.node(path)
+    reference = node is not None and isinstance(node.value, str) and "${" in node.value
+    hint = _HINTS.get(kinds[0], "") if len(kinds) == 1 else ""
+    if reference and node is not None and node.quoted and kinds[0] in ("integer", "number", "boolean"):
+        hint = "write the reference without quotes"
+    elif isinstance(instance, str) and kinds[0] in ("integer", "number", "boolean"):
+        hint = "write it without quotes" if node is not None and node.quoted else ""
+    elif instance is None:
+        hint = "give it a value, or remove the key"
+    return origins.error("wrong-type", path, f"must be {wanted}, not {_kind_of(instance)}", hint)
+
+
+def _kind_of(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "`true` or `false`"
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def _not_allowed(path: Path, allowed: list[object], instance: object, origins: Origins) -> Problem:
+    names = [str(value) for value in allowed]
+    close = difflib.get_close_matches(instance, names, n=1) if isinstance(instance, str) else []
+    what = _quoted(path, origins) if isinstance(instance, str) else _kind_of(instance)
+    suggestion = f"; did you mean `{close[0]}`?" if close else ""
+    return origins.error(
+        "not-allowed", path, f"{what} is not one of the values allowed{suggestion}", f"allowed: {', '.join(names)}"
+    )
+
+
+def _bad_format(path: Path, pattern: str, origins: Origins) -> Problem:
+    what, hint = _PATTERNS.get(pattern, ("what is expected here", f"it must match {pattern}"))
+    subject = f"{_quoted(path, origins)} is" if pattern in _SHOWN else "this is"
+    return origins.error("bad-format", path, f"{subject} not {what}", hint)
+
+
+def _quoted(path: Path, origins: Origins) -> str:
+    node = origins.node(path)
+    text = re.sub(r"\s+", " ", str(node.value)) if node is not None else "this"
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
