@@ -1,0 +1,129 @@
+"""The credentials of one provider: which is next, and which rest.
+
+Lives here: round robin, cool-down after a 429, quarantine after a 401 or 403. Must not: show a credential; everything
+but the request itself goes by a key's name. Law: nothing but `restore` ever shortens a rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from hmac import compare_digest
+from typing import Final, Literal
+
+from gateway.core.secret import Secret
+
+KeyState = Literal["active", "cooling", "quarantined"]
+
+SHORTEST_REST: Final = 1.0
+"""What is meant by a `retry-after` of 0 or of the past: soon, but no hammering."""
+LONGEST_REST: Final = 86_400.0
+"""A `retry-after` beyond a day is believed for a day."""
+
+
+class PoolKey:
+    """A credential and the clock times until which it rests; 0 for never."""
+
+    __slots__ = ("cooling_until", "quarantined_until", "secret")
+
+    def __init__(self, secret: Secret) -> None:
+        self.secret = secret
+        self.cooling_until = 0.0
+        self.quarantined_until = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.secret.name
+
+
+class KeyPool:
+    """cooldown: seconds a key rests after a 429 that names no time. quarantine: seconds after a 401 or 403."""
+
+    __slots__ = ("_cooldown", "_keys", "_next", "_quarantine")
+
+    def __init__(self, keys: Sequence[Secret], cooldown: float, quarantine: float) -> None:
+        self._keys = [PoolKey(secret) for secret in keys]
+        self._cooldown = cooldown
+        self._quarantine = quarantine
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __bool__(self) -> bool:
+        # A pool without keys is still a pool: it must not be mistaken for an absent one.
+        return True
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """The credentials, in their order."""
+        return [key.secret for key in self._keys]
+
+    def pick(self, now: float, tried: Collection[str] = ()) -> PoolKey | None:
+        """The next available key whose name is not in `tried`, or None."""
+        keys = self._keys
+        count = len(keys)
+        place = self._next
+        for _ in range(count):
+            key = keys[place]
+            place = place + 1 if place + 1 < count else 0
+            if now >= key.cooling_until and now >= key.quarantined_until and key.secret.name not in tried:
+                self._next = place
+                return key
+        return None
+
+    def available(self, now: float) -> bool:
+        """Whether any key may be used now. False for an empty pool."""
+        # A loop, not any(): this is asked for every target of every request, and the first key mostly answers it.
+        for key in self._keys:  # noqa: SIM110
+            if now >= key.cooling_until and now >= key.quarantined_until:
+                return True
+        return False
+
+    def cool(self, key: PoolKey, now: float, retry_after: float | None) -> None:
+        """Let a key rest after a 429: `retry_after` seconds if the provider named a time, else the cool-down."""
+        if retry_after is None:
+            rest = self._cooldown
+        elif retry_after > 0:
+            rest = min(retry_after, LONGEST_REST)
+        else:
+            rest = SHORTEST_REST
+        key.cooling_until = max(key.cooling_until, now + rest)
+
+    def quarantine(self, key: PoolKey, now: float) -> None:
+        """Let a key rest that the provider did not accept."""
+        key.quarantined_until = max(key.quarantined_until, now + self._quarantine)
+
+    def restore(self, key: PoolKey) -> None:
+        """End the quarantine of a key that was accepted. A cool-down is left to run out."""
+        key.quarantined_until = 0.0
+
+    def soonest(self, now: float) -> float | None:
+        """Seconds until a key is available, 0 if one is; None for an empty pool."""
+        if not self._keys:
+            return None
+        return max(0.0, min(max(key.cooling_until, key.quarantined_until) for key in self._keys) - now)
+
+    def states(self, now: float) -> list[tuple[str, KeyState]]:
+        """Name and state of each key, in the order of the config."""
+        return [(key.name, _state(key, now)) for key in self._keys]
+
+    def inherit(self, old: KeyPool) -> None:
+        """Take over the keys of the pool that this one replaces, where name and credential are the same.
+
+        The objects themselves are taken, so that a request still under way on the old config tells both.
+        """
+        known = {key.name: key for key in old._keys}
+        for place, key in enumerate(self._keys):
+            before = known.get(key.name)
+            if before is not None and _is_same(before.secret, key.secret):
+                self._keys[place] = before
+
+
+def _state(key: PoolKey, now: float) -> KeyState:
+    if now < key.quarantined_until:
+        return "quarantined"
+    return "cooling" if now < key.cooling_until else "active"
+
+
+def _is_same(one: Secret, other: Secret) -> bool:
+    return compare_digest(one.reveal().encode(), other.reveal().encode())

@@ -1,0 +1,93 @@
+"""Why there is no target to choose.
+
+Lives here: the reason for which each target was passed over, and the sentence that tells them to a client. Must not:
+name a key or an address. Law: the sentence is short whatever the length of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Final, Literal, assert_never
+
+import msgspec
+
+Reason = Literal[
+    "breaker-open", "no-key", "keys-cooling", "cannot-serve-operation", "cannot-serve-model", "dialect", "disabled",
+    "already-tried", "context-too-small",
+]  # fmt: skip
+
+_MOST: Final = 8
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A target that was passed over. model: `` where none is named. retry_in: seconds until it may be otherwise, None
+    where time changes nothing. keys: how many keys its pool has, 0 for not said."""
+
+    provider: str
+    model: str
+    reason: Reason
+    retry_in: float | None = None
+    keys: int = 0
+
+
+def explain(refusals: Sequence[Refusal]) -> str:
+    """`openai: all 2 keys cooling, next in 12 s; anthropic: breaker open, probe in 8 s`. Seconds are rounded up; a
+    target is named with its model where its provider is there with several."""
+    if not refusals:
+        return "no target is configured"
+    models: dict[str, set[str]] = {}
+    for refusal in refusals:
+        models.setdefault(refusal.provider, set()).add(refusal.model)
+    parts = dict.fromkeys(
+        f"{_label(refusal, len(models[refusal.provider]) > 1)}: {_reason(refusal)}" for refusal in refusals
+    )
+    listed = list(parts)[:_MOST]
+    if len(parts) > _MOST:
+        listed.append(f"and {len(parts) - _MOST} more")
+    return "; ".join(listed)
+
+
+def soonest(refusals: Sequence[Refusal]) -> float | None:
+    """Seconds until the first of them may be otherwise, or None if time changes nothing."""
+    return min((refusal.retry_in for refusal in refusals if refusal.retry_in is not None), default=None)
+
+
+def _label(refusal: Refusal, with_model: bool) -> str:
+    return f"{refusal.provider}/{refusal.model}" if with_model and refusal.model else refusal.provider
+
+
+def _reason(refusal: Refusal) -> str:
+    match refusal.reason:
+        case "breaker-open":
+            if refusal.retry_in is None:
+                return "breaker open"
+            return f"breaker open, probe in {_seconds(refusal.retry_in)}" if refusal.retry_in > 0 else "probe under way"
+        case "keys-cooling":
+            keys = {0: "all keys", 1: "its key"}.get(refusal.keys, f"all {refusal.keys} keys")
+            return (
+                f"{keys} cooling"
+                if refusal.retry_in is None
+                else f"{keys} cooling, next in {_seconds(refusal.retry_in)}"
+            )
+        case "no-key":
+            return "no key"
+        case "cannot-serve-operation":
+            return "does not serve this operation"
+        case "cannot-serve-model":
+            return "does not serve this model"
+        case "dialect":
+            return "speaks another dialect"
+        case "disabled":
+            return "disabled"
+        case "already-tried":
+            return "already tried"
+        case "context-too-small":
+            return "context too small"
+        case _:
+            assert_never(refusal.reason)
+
+
+def _seconds(seconds: float) -> str:
+    # To the millisecond first: the difference of two clock times is rarely a round number.
+    return f"{max(ceil(round(seconds, 3)), 0)} s"
