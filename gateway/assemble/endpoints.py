@@ -191,7 +191,7 @@ def _is_pattern(model: str) -> bool:
 
 def _hint(name: str, row: Row, missing: str) -> str:
     if row.retired:
-        return f"{row.title}: {row.retired}"
+        return f"{row.title} does not answer since {row.retired}; give {name} a base-url if it does for you."
     if missing:
         return f"Set {missing} for {name}."
     if row.env:

@@ -30,7 +30,7 @@ def serve(server: Server) -> int:
 
 
 def _serve_granian(server: Server) -> int:
-    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.log import LogLevels
     from granian.server import Server as GranianServer
 
@@ -52,6 +52,8 @@ def _serve_granian(server: Server) -> int:
         interface=Interfaces.ASGI,
         workers=server.workers,
         loop=Loops.uvloop,
+        # The other mode has a thread that spins for Python's lock while Python is at work (docs/adr/0003).
+        runtime_mode=RuntimeModes.st,
         http=HTTPModes.auto,
         websockets=False,
         backlog=BACKLOG,

@@ -109,7 +109,7 @@ class UpstreamFault(Exception):
     status: the upstream's HTTP status, 0 where there was none. retry_after: seconds from now, as
     the upstream asked. reply: the upstream's own error reply (status, content type, body), kept
     so that it can be handed to a client of the same dialect. message: the provider's own words,
-    or what broke; never a credential.
+    or what broke; never a credential. told: the provider's own error event has gone to the client.
     """
 
     def __init__(
@@ -129,6 +129,7 @@ class UpstreamFault(Exception):
         self.retry_after = retry_after
         self.content_type = content_type
         self.body = body
+        self.told = False
 
 
 class Disconnected(Exception):

@@ -1,8 +1,7 @@
-"""Reading a request's body: bounded in size and in time, and no further than it goes."""
+"""Reading a request's body: bounded in size, and no further than it goes."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,10 +13,11 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 
 
-async def read_body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
-    """The whole body. declared: the content-length header. limit: bytes.
+async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
+    """The whole body. declared: the content-length header. limit: bytes. How long it may take is the
+    caller's to watch.
 
-    Raises GatewayError (`body_too_large`, `request_timeout`, `invalid_request`) or Disconnected.
+    Raises GatewayError (`body_too_large`, `invalid_request`) or Disconnected.
     """
     length = -1
     if declared is not None:
@@ -28,22 +28,14 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int, second
             raise _too_large(limit)
         if length == 0:
             return b""
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            body: bytes = message.get("body", b"")
-            # A server may say "more" of a body that is already here whole.
-            if len(body) == length or not message.get("more_body", False):
-                return _bounded(body, limit)
-            return await _read_rest(receive, body, length, limit)
-    except TimeoutError:
-        raise GatewayError(
-            "request_timeout",
-            f"The request body did not arrive within {seconds:g} s.",
-            headers=((b"connection", b"close"),),
-        ) from None
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    # A server may say "more" of a body that is already here whole.
+    if len(body) == length or not message.get("more_body", False):
+        return _bounded(body, limit)
+    return await _read_rest(receive, body, length, limit)
 
 
 async def _read_rest(receive: Receive, first: bytes, length: int, limit: int) -> bytes:

@@ -19,11 +19,8 @@ from gateway.dialects.sniff import read_call
 from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
+from gateway.ingress.watch import Watch
 from gateway.runtime import Runtime
-
-WATCH_AFTER: Final = 0.02
-"""Seconds after which the client's connection is watched. Watching costs a task, which a reply that
-comes at once never needs."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _ONCE: Final = (b"content-type", b"content-length", b"authorization", b"x-api-key", b"x-goog-api-key", b"host")
@@ -66,7 +63,7 @@ class Edge:
         headers: Headers = scope["headers"]
         once = dict(headers)
         exchange = self._open(scope, headers, once, router)
-        watch = _Watch(exchange, receive, finish)
+        watch = Watch(exchange, receive, self._body_timeout, finish=finish)
         task = watch.task
         self._in_flight[task] = exchange
         try:
@@ -79,9 +76,7 @@ class Edge:
                 if self._authenticated:
                     exchange.credential = _credential(once, query)
                 exchange.path = checked_path(raw_path)
-                exchange.body = await read_body(
-                    receive, once.get(b"content-length"), self._max_body, self._body_timeout
-                )
+                exchange.body = await read_body(receive, once.get(b"content-length"), self._max_body)
                 exchange.call = read_call(
                     exchange.method,
                     exchange.path,
@@ -91,7 +86,7 @@ class Edge:
                     anthropic=b"anthropic-version" in once,
                     gemini=b"x-goog-api-key" in once or exchange.query is not query,
                 )
-                watch.start_later()
+                watch.body_is_here()
                 reply = await handler(exchange)
             except GatewayError as error:
                 watch.stop()
@@ -105,11 +100,16 @@ class Edge:
         except Disconnected:
             exchange.gone = True
         except asyncio.CancelledError:
-            if not exchange.gone:
-                if not self._runtime.cut:
-                    raise
+            if exchange.gone:
+                task.uncancel()
+            elif watch.timed_out:
+                task.uncancel()
+                await self._refuse(exchange, _slow_body(self._body_timeout), raw_path, send)
+            elif self._runtime.cut:
+                task.uncancel()
                 await self._cut_for_drain(exchange, send)
-            task.uncancel()
+            else:
+                raise
         except Exception as bug:
             # The last line of defence: the client gets an error, the log its cause.
             exchange.outcome = "error"
@@ -242,47 +242,17 @@ class Edge:
         )
 
 
+def _slow_body(seconds: float) -> GatewayError:
+    return GatewayError(
+        "request_timeout",
+        f"The request body did not arrive within {seconds:g} s (server.body-timeout).",
+        headers=((b"connection", b"close"),),
+    )
+
+
 def _credential(once: dict[bytes, bytes], query: bytes) -> bytes:
     """The gateway key, wherever the client's SDK puts keys."""
     scheme, _, token = once.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and token:
         return token.strip()
     return once.get(b"x-api-key") or once.get(b"x-goog-api-key") or key_in_query(query).encode("latin-1")
-
-
-class _Watch:
-    """Notices that the client has left, and ends the request's task when it has."""
-
-    __slots__ = ("_exchange", "_finish", "_handle", "_receive", "_watcher", "task")
-
-    def __init__(self, exchange: Exchange, receive: Receive, finish: bool) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.task: asyncio.Task[Any] = task
-        self._exchange = exchange
-        self._receive = receive
-        self._finish = finish
-        self._handle: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
-
-    def start_later(self) -> None:
-        self._handle = asyncio.get_running_loop().call_later(WATCH_AFTER, self.start)
-
-    def start(self) -> None:
-        if self._watcher is None:
-            if self._handle is not None:
-                self._handle.cancel()
-            self._watcher = asyncio.get_running_loop().create_task(self._wait())
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
-
-    async def _wait(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._exchange.gone = True
-        if not self._finish:
-            self.task.cancel()

@@ -37,7 +37,7 @@ async def relay(reply: Reply, exchange: Exchange, send: Send) -> None:
         exchange.outcome = "broken"
         error = error_of(fault, exchange.provider)
         exchange.error_code = error.code
-        if not exchange.gone and exchange.call.stream:
+        if not exchange.gone and not fault.told and exchange.call.stream:
             event = render_event(exchange.call.dialect, exchange.call, error, exchange.id)
             await send({"type": "http.response.body", "body": event, "more_body": True})
         return

@@ -127,7 +127,7 @@ class Dispatch:
             if call.stream and bad_body(call, _content_type(upstream.headers), first):
                 raise UpstreamFault("unavailable", "The reply was neither a stream nor JSON.", status=upstream.status)
         else:
-            while not tap.started:
+            while not tap.started and tap.fault is None:
                 try:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:
@@ -181,21 +181,26 @@ class Dispatch:
                     yield out
                     dog.last = now()
                 dog.waiting = True
+                if tap is not None and tap.fault is not None:
+                    break
             if tap is not None:
                 out = tap.end()
                 if out:
                     yield out
                 if tap.fault is not None:
+                    tap.fault.told = True
                     raise tap.fault
                 if not tap.complete:
                     raise UpstreamFault("cut", "The stream ended before its last event.")
             self._finish(exchange, flight, tap)
         except UpstreamFault as fault:
             self._note(exchange, tap)
-            flight.fail(
-                fault, verdict("cut" if tap is not None and fault is tap.fault else fault.kind, self._retry), now()
-            )
-            raise
+            flight.fail(fault, verdict("cut" if fault.told else fault.kind, self._retry), now())
+            if tap is None or not (fault.told and tap.complete):
+                raise
+            # The dialect has an orderly end for a failure, and the client has it.
+            exchange.outcome = "broken"
+            exchange.error_code = "upstream_failed"
         except asyncio.CancelledError:
             self._note(exchange, tap)
             bitten = dog.bitten()

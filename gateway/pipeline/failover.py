@@ -116,7 +116,7 @@ class Failover:
             chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange.call.stream)
             wait = 0.0
             if chosen is None:
-                if not self._may_repeat(plan, target, judged, excluded, exchange):
+                if not self._may_repeat(target, judged, tried, excluded, exchange):
                     break
                 wait = backoff(retry, self._retry, self._chance)
                 if judged.key == "cool":
@@ -183,14 +183,13 @@ class Failover:
         return self._balancer.pick(usable, streamed, now, self._chance), None
 
     def _may_repeat(
-        self, plan: Plan, target: Target, judged: Verdict, excluded: Sequence[Target], exchange: Exchange
+        self, target: Target, judged: Verdict, tried: Sequence[Target], excluded: Sequence[Target], exchange: Exchange
     ) -> bool:
-        """Whether the same target may be asked once more: only when it is the only one, and a 5xx
-        only once."""
-        if not judged.same_target_if_alone or target in excluded or len(plan.targets) > 1:
+        """Whether the same target may be asked once more, there being no other."""
+        if not judged.same_target_if_alone or target in excluded or len(tried) > 1:
             return False
-        faults = [attempt.fault for attempt in exchange.attempts]
-        return faults.count("unavailable") <= 1
+        kinds = [attempt.fault for attempt in exchange.attempts]
+        return not judged.once_if_alone or kinds.count(kinds[-1]) <= 1
 
     def _refusals(self, plan: Plan, now: float) -> list[Refusal]:
         """Why nothing more could be tried: the plan's own reasons and those of this moment."""
@@ -202,7 +201,7 @@ class Failover:
             if soonest is None:
                 found.append(Refusal(provider=name, model=model, reason="no-key", retry_in=None))
             elif not pool.available(now):
-                found.append(Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest))
+                found.append(Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest, keys=len(pool)))
             elif not target.load.breaker.allows(now):
                 retry_in = max(0.0, target.load.breaker.retry_at - now)
                 found.append(Refusal(provider=name, model=model, reason="breaker-open", retry_in=retry_in))

@@ -56,9 +56,10 @@ class Flight:
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
         breaker = self.target.load.breaker
+        # Blamed or not, an attempt that failed fast must not look like a fast target.
+        load = self.target.load
+        (load.streamed if self.streamed else load.whole).penalise(now - self.attempt.started, now)
         if blamed:
-            load = self.target.load
-            (load.streamed if self.streamed else load.whole).penalise(now - self.attempt.started, now)
             breaker.failure(now, probe=self._probe)
         else:
             breaker.abandon(now, self._probe)

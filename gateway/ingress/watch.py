@@ -1,0 +1,75 @@
+"""Watching the client's side of a request: a body that does not arrive, a connection that goes.
+
+One timer serves both, because a timer is the dearest thing on the path of a quick request: while
+the body is read it is the body's limit, and after that the moment from which the connection is
+watched. Watching costs a task, which a reply that comes at once never needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from gateway.core.exchange import Exchange
+from gateway.ingress.body import Receive
+
+WATCH_AFTER: Final = 0.02
+"""Seconds after which a client's leaving is noticed at once. Before that, at the end of them."""
+
+
+class Watch:
+    """Ends the request's task when the client's side fails.
+
+    timed_out: the body was not there in time, and the cancellation is that. finish: a client's
+    leaving is noted (`exchange.gone`) but does not end the task.
+    """
+
+    __slots__ = ("_body_timeout", "_exchange", "_finish", "_handle", "_loop", "_reading", "_receive", "_watcher", "task", "timed_out")
+
+    def __init__(self, exchange: Exchange, receive: Receive, body_timeout: float, *, finish: bool) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task: asyncio.Task[Any] = task
+        self.timed_out = False
+        self._exchange = exchange
+        self._receive = receive
+        self._finish = finish
+        self._reading = True
+        self._body_timeout = body_timeout
+        self._watcher: asyncio.Task[None] | None = None
+        self._loop = loop = asyncio.get_running_loop()
+        self._handle = loop.call_later(WATCH_AFTER, self._fire)
+
+    def body_is_here(self) -> None:
+        self._reading = False
+        if self._body_timeout < 0:
+            self._handle.cancel()
+            self._handle = self._loop.call_later(WATCH_AFTER, self._fire)
+
+    def start(self) -> None:
+        """Watch the connection from now on. Not before the body has been read."""
+        if self._watcher is None:
+            self._handle.cancel()
+            self._watcher = self._loop.create_task(self._wait())
+
+    def stop(self) -> None:
+        self._handle.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _fire(self) -> None:
+        if not self._reading:
+            self.start()
+        elif self._body_timeout < 0:
+            self.timed_out = True
+            self.task.cancel()
+        else:
+            self._handle = self._loop.call_later(max(0.0, self._body_timeout - WATCH_AFTER), self._fire)
+            self._body_timeout = -1.0
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._exchange.gone = True
+        if not self._finish:
+            self.task.cancel()
