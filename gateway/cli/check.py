@@ -9,9 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.config.check import check
-from gateway.config.load import load
-from gateway.config.problem import ConfigError, Problem
+from gateway.config.check import examine
+from gateway.config.problem import Problem
 from gateway.config.spec import Spec
 from gateway.config.subject import listed_providers
 
@@ -28,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     status = 0
     reports: list[dict[str, object]] = []
     for path in args.files or [Path("routers.yaml")]:
-        spec, problems = _examine(path)
+        loaded, problems = examine(path)
+        spec = loaded.spec if loaded is not None else None
         errors = sum(problem.level == "error" for problem in problems)
         failed = errors > 0 or (args.strict and bool(problems))
         status = max(status, int(failed))
@@ -41,14 +41,6 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
     return status
-
-
-def _examine(path: Path) -> tuple[Spec | None, Sequence[Problem]]:
-    try:
-        loaded = load(path)
-    except ConfigError as error:
-        return None, error.problems
-    return loaded.spec, check(loaded)
 
 
 def _summary(spec: Spec | None, problems: Sequence[Problem], *, failed: bool) -> str:

@@ -14,11 +14,18 @@ from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
 from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_providers import PROVIDER_RULES
-from gateway.config.load import Loaded, load
-from gateway.config.problem import ConfigError, Problem, in_order
+from gateway.config.load import Loaded, read
+from gateway.config.problem import ConfigError, Problem, dotted, in_order
+from gateway.config.problem import Path as DocumentPath
 from gateway.config.subject import Rule, Subject
 
 RULES: Final[tuple[Rule, ...]] = (*ACCESS_RULES, *PROVIDER_RULES, *BALANCE_RULES, *POLICY_RULES)
+
+
+_WHOLE: Final = ("provider-unknown", "mapping-inert", "router-unknown")
+"""Codes of problems elsewhere that leaving out a whole provider or router may bring about."""
+_PART: Final = ("target-unable", "key-missing", "address-unset")
+"""Codes of problems elsewhere that leaving out a part of a provider may bring about."""
 
 
 def check(loaded: Loaded) -> list[Problem]:
@@ -27,10 +34,44 @@ def check(loaded: Loaded) -> list[Problem]:
     return in_order([*loaded.warnings, *(problem for rule in RULES for problem in rule(subject))])
 
 
+def examine(path: Path, env: Mapping[str, str] = os.environ) -> tuple[Loaded | None, list[Problem]]:
+    """Every problem of a file, of structure and of meaning. A config that has an error comes back
+    too when any of it could be read, for what can be said about it, not to be served."""
+    try:
+        reading = read(path, env)
+    except ConfigError as error:
+        return None, list(error.problems)
+    if reading.loaded is None:
+        return None, in_order(reading.problems)
+    problems = check(reading.loaded)
+    if reading.broken:
+        structural = set(reading.problems)
+        problems = [found for found in problems if found in structural or not _follows(found, reading.broken)]
+    return reading.loaded, problems
+
+
 def loaded_and_checked(path: Path, env: Mapping[str, str] = os.environ) -> tuple[Loaded, list[Problem]]:
     """A config that can be served, with its warnings. ConfigError when there is any error."""
-    loaded = load(path, env)
-    problems = check(loaded)
-    if any(problem.level == "error" for problem in problems):
+    loaded, problems = examine(path, env)
+    if loaded is None or any(problem.level == "error" for problem in problems):
         raise ConfigError(problems)
     return loaded, problems
+
+
+def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
+    """Whether a problem of meaning may only be there because a part was left out."""
+    for path in broken:
+        if path[:1] in (("providers",), ("routers",)) and len(path) <= 2 and found.code in _WHOLE:
+            return True
+        if path[:1] == ("providers",) and found.code in _PART:
+            return True
+        # Of a list, all that stands beside it is in doubt as well.
+        indices = [index for index, part in enumerate(path) if isinstance(part, int)]
+        left_out = dotted(path[: max(indices[0] - 1, 1)] if indices else path)
+        if _is_within(found.path, left_out) or _is_within(left_out, found.path):
+            return True
+    return False
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    return not outer or inner == outer or inner.startswith((f"{outer}.", f"{outer}["))

@@ -49,7 +49,7 @@ def read_documents(path: Path) -> Joined:
                     )
                 )
             for file in found:
-                if file in files:
+                if file in files or file.resolve() == path.resolve():
                     continue
                 files.append(file)
                 part, more = read_tree(_text(file, str(file)), str(file))
@@ -73,7 +73,7 @@ def _matches(path: Path, pattern: str) -> list[Path]:
     except ValueError:
         return []
     found = [base / name for name in names]
-    return [file for file in found if not file.is_dir() and not file.samefile(path)]
+    return [file for file in found if not file.is_dir()]
 
 
 def _join(root: Node, part: Node) -> list[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -51,36 +51,74 @@ class Loaded(msgspec.Struct, frozen=True, eq=False):
     warnings: tuple[Problem, ...]
 
 
+class Reading(msgspec.Struct, frozen=True, eq=False):
+    """What could be made of a file. loaded: of its sound parts, so that rules can be asked about
+    them before the others are mended; None where nothing was left. broken: the parts left out."""
+
+    loaded: Loaded | None
+    problems: tuple[Problem, ...]
+    broken: tuple[problem.Path, ...]
+
+
 def load(path: Path, env: Mapping[str, str] = os.environ) -> Loaded:
     """Read `path`, its includes and its references. ConfigError with every problem of structure."""
+    reading = read(path, env)
+    if reading.loaded is None or any(found.level == "error" for found in reading.problems):
+        raise ConfigError(in_order(reading.problems))
+    return reading.loaded
+
+
+def read(path: Path, env: Mapping[str, str] = os.environ) -> Reading:
+    """As `load`, but what is sound survives. ConfigError where there is no YAML to speak of."""
     joined = read_documents(path)
     origins = Origins(joined.root)
     written = joined.root.plain()
     resolver = _Resolver(origins, References(env))
     document = resolver.resolve(joined.root, ())
-    problems = [*joined.problems, *resolver.problems]
-    spec: Spec | None = None
-    try:
-        spec = msgspec.convert(document, Spec, strict=True)
-    except msgspec.ValidationError as error:
-        # Only now: importing a schema validator costs more than reading most configs.
-        from gateway.config.structure import structure_problems
-
-        unresolved = {found.path for found in resolver.problems}
-        problems += [
-            found for found in structure_problems(document, origins, str(error)) if found.path not in unresolved
-        ]
-    if spec is None or any(found.level == "error" for found in problems):
-        raise ConfigError(in_order(problems))
-    return Loaded(
+    spec, found = _convert(document, origins)
+    for place in resolver.unresolved:
+        found.pop(place, None)
+    problems = (*joined.problems, *resolver.problems, *found.values())
+    broken = (*found, *resolver.unresolved)
+    if spec is None:
+        spec, _ = _convert(without(document, broken), origins)
+    if spec is None:
+        return Reading(None, problems, broken)
+    loaded = Loaded(
         spec=spec,
         files=(*joined.files, *dict.fromkeys(resolver.references.read_files)),
         hash=_digest(written),
         origins=origins,
         absent=tuple(resolver.absent),
         variables=frozenset(name for name, value in env.items() if value),
-        warnings=tuple(problems),
+        warnings=problems,
     )
+    return Reading(loaded, problems, broken)
+
+
+def _convert(document: object, origins: Origins) -> tuple[Spec | None, dict[problem.Path, Problem]]:
+    try:
+        return msgspec.convert(document, Spec, strict=True), {}
+    except msgspec.ValidationError as error:
+        # Only now: importing a schema validator costs more than reading most configs.
+        from gateway.config.structure import structure_problems
+
+        return None, structure_problems(document, origins, str(error))
+
+
+def without(document: object, broken: Sequence[problem.Path]) -> object:
+    """A copy of `document` without those parts; without the whole list where one is in a list, so
+    that what is left keeps its place."""
+    if () in broken or not isinstance(document, dict):
+        return {}
+    copy = dict(document)
+    for key, child in document.items():
+        below = [path[1:] for path in broken if path[0] == key]
+        if any(not path or isinstance(path[0], int) for path in below):
+            del copy[key]
+        elif below:
+            copy[key] = without(child, below)
+    return copy
 
 
 def _digest(written: Plain) -> str:
@@ -99,6 +137,7 @@ class _Resolver:
     def __init__(self, origins: Origins, references: References) -> None:
         self.references: Final = references
         self.problems: Final[list[Problem]] = []
+        self.unresolved: Final[list[problem.Path]] = []
         self.absent: Final[list[Absent]] = []
         self._origins: Final = origins
 
@@ -150,6 +189,7 @@ class _Resolver:
         return {**others, "value": credential}
 
     def _report(self, error: UnresolvedError, node: Node, path: problem.Path) -> None:
+        self.unresolved.append(path)
         self.problems.append(Problem("error", error.code, str(node.mark), dotted(path), error.message, error.hint))
 
 

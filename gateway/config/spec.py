@@ -33,6 +33,13 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Kebab-case keys, unknown keys refused."""
 
 
+class Confidential(Base, frozen=True):
+    """What holds a credential prints as its kind alone, wherever it is nested."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
 class Logging(Base, frozen=True):
     """What the process writes to standard output."""
 
@@ -110,7 +117,7 @@ class StoreSettings(Base, frozen=True):
     ] = "local"
 
 
-class ProviderKey(Base, frozen=True):
+class ProviderKey(Confidential, frozen=True):
     """A credential of a provider."""
 
     value: Annotated[
@@ -145,7 +152,7 @@ class Breaker(Base, frozen=True):
     max_open: Annotated[Duration, Meta(description="How long it stays open at most.")] = "2m"
 
 
-class Provider(Base, frozen=True):
+class Provider(Confidential, frozen=True):
     """A provider: a known one that is tuned, or a new one."""
 
     dialect: Annotated[
@@ -245,7 +252,7 @@ class Timeouts(Base, frozen=True):
     total: Annotated[Duration, Meta(description="For the whole exchange, retries included.")] = "10m"
 
 
-class Target(Base, frozen=True):
+class Target(Confidential, frozen=True):
     """A provider in a router's list, with what is particular there."""
 
     provider: Annotated[str, Meta(description="The provider, or `provider/model`.")]

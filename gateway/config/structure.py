@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from gateway.config.names import router_name_problem
 from gateway.config.origins import Origins
@@ -25,6 +26,7 @@ PLANNED: Final = frozenset((
     "budget", "rules", "semantic-cache", "privacy", "access", "hedge", "shadow", "continuation",
     "tenants", "ledger", "alerts", "optimize-for",
 ))  # fmt: skip
+Found = tuple[Path, Problem]
 _KINDS: Final = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
     "array": "a list", "object": "a mapping", "null": "nothing",
@@ -53,23 +55,33 @@ _SHOWN: Final = (DURATION, SIZE, r"^[0-9]+(\.[0-9]+)?$")
 """What is so short and plain that it may be quoted: a URL or a hash could be a secret."""
 
 
-def structure_problems(document: object, origins: Origins, fallback: str) -> list[Problem]:
-    """Every problem of structure. fallback: what to say should the schema find none."""
-    validator = Draft202012Validator(routers_schema())
-    found: dict[tuple[str, str], Problem] = {}
+# JSON Schema takes 80.0 for an integer; msgspec does not.
+_VALIDATOR: Final = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
+def structure_problems(document: object, origins: Origins, fallback: str) -> dict[Path, Problem]:
+    """Every problem of structure by its place. fallback: what to say should the schema find none."""
+    validator = _VALIDATOR(routers_schema())
+    found: dict[Path, Problem] = {}
     for error in validator.iter_errors(document):
-        for problem in _explain(error, origins):
-            found.setdefault((problem.place, problem.path), problem)
-    return list(found.values()) or [origins.error("structure", (), fallback)]
+        for path, problem in _explain(error, origins):
+            found.setdefault(path, problem)
+    return found or {(): origins.error("structure", (), fallback)}
 
 
-def _explain(error: ValidationError, origins: Origins) -> Iterator[Problem]:
+def _explain(error: ValidationError, origins: Origins) -> Iterator[Found]:
     path: Path = tuple(error.absolute_path)
     demanded: object = error.validator_value
     if "propertyNames" in error.relative_schema_path:
         name = str(error.instance)
         message, hint = router_name_problem(name) or (str(error.message), "")
-        yield origins.error("router-name", (*path, name), message, hint, at_key=True)
+        path = (*path, name)
+        yield path, origins.error("router-name", path, message, hint, at_key=True)
         return
     match error.validator:
         case "anyOf":
@@ -84,21 +96,21 @@ def _explain(error: ValidationError, origins: Origins) -> Iterator[Problem]:
                 key for key in cast("list[str]", demanded) if key not in cast("Mapping[str, object]", error.instance)
             ]
             names = " and ".join(f"`{key}`" for key in absent)
-            yield origins.error("missing", path, f"{names} {'is' if len(absent) == 1 else 'are'} missing")
+            yield path, origins.error("missing", path, f"{names} {'is' if len(absent) == 1 else 'are'} missing")
         case "type":
-            yield _wrong_type(path, [str(demanded)], error.instance, origins)
+            yield path, _wrong_type(path, [str(demanded)], error.instance, origins)
         case "enum":
-            yield _not_allowed(path, cast("list[object]", demanded), error.instance, origins)
+            yield path, _not_allowed(path, cast("list[object]", demanded), error.instance, origins)
         case "pattern":
-            yield _bad_format(path, str(demanded), origins)
+            yield path, _bad_format(path, str(demanded), origins)
         case "minimum" | "maximum":
             bound = "at least" if error.validator == "minimum" else "at most"
-            yield origins.error("out-of-range", path, f"must be {bound} {demanded}")
+            yield path, origins.error("out-of-range", path, f"must be {bound} {demanded}")
         case _:
-            yield origins.error("structure", path, error.message)
+            yield path, origins.error("structure", path, error.message)
 
 
-def _explain_union(error: ValidationError, origins: Origins) -> Iterator[Problem]:
+def _explain_union(error: ValidationError, origins: Origins) -> Iterator[Found]:
     """Explain the branch that was meant: one whose kind the value has. Several may be left, such
     as integer and number; the first to complain of something else than the kind speaks."""
     branches: dict[int, list[ValidationError]] = {}
@@ -112,19 +124,19 @@ def _explain_union(error: ValidationError, origins: Origins) -> Iterator[Problem
         return
     enums = [inner for errors in branches.values() for inner in errors if inner.validator == "enum"]
     if enums and (isinstance(error.instance, str) or len(branches) <= 2):
-        yield _not_allowed(path, cast("list[object]", enums[0].validator_value), error.instance, origins)
+        yield path, _not_allowed(path, cast("list[object]", enums[0].validator_value), error.instance, origins)
         return
     kinds = [
         str(inner.validator_value) for errors in branches.values() for inner in errors if inner.validator == "type"
     ]
-    yield _wrong_type(path, [kind for kind in dict.fromkeys(kinds) if kind != "null"], error.instance, origins)
+    yield path, _wrong_type(path, [kind for kind in dict.fromkeys(kinds) if kind != "null"], error.instance, origins)
 
 
 def _is_about_kind(error: ValidationError) -> bool:
     return not error.relative_path and error.validator in ("type", "enum")
 
 
-def _unknown_key(path: Path, key: str, known: list[str], origins: Origins) -> Problem:
+def _unknown_key(path: Path, key: str, known: list[str], origins: Origins) -> Found:
     shown = key if len(key) <= 60 else key[:57] + "..."
     close = difflib.get_close_matches(key.replace("_", "-").lower(), known, n=1)
     if close:
@@ -133,7 +145,7 @@ def _unknown_key(path: Path, key: str, known: list[str], origins: Origins) -> Pr
         message, hint = f'"{key}" is a name kept for a later version; this one does not have it', "remove it"
     else:
         message, hint = f'unknown key "{shown}"', f"known here: {', '.join(known)}"
-    return origins.error("unknown-key", (*path, key), message, hint, at_key=True)
+    return (*path, key), origins.error("unknown-key", (*path, key), message, hint, at_key=True)
 
 
 def _wrong_type(path: Path, kinds: list[str], instance: object, origins: Origins) -> Problem:
@@ -159,8 +171,10 @@ def _kind_of(value: object) -> str:
             return "`true` or `false`"
         case str():
             return "text"
-        case int() | float():
+        case int():
             return "a number"
+        case float():
+            return "a number with a decimal point"
         case list():
             return "a list"
         case _:

@@ -295,6 +295,8 @@ def _syntax_hint(what: str, text: str, line: int) -> str:
     written = lines[line - 1] if line <= len(lines) else ""
     if "\t" in written[: len(written) - len(written.lstrip())]:
         return "indent with spaces: YAML takes no tabs there"
+    if "did not find expected" in what and "${" in written:
+        return "inside `{}` and `[]` a reference needs quotes"
     if "cannot start any token" in what:
         return "a value that begins with `@`, `` ` `` or `%` needs quotes"
     if "mapping values are not allowed" in what:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+
+SOUND = "providers: {}\nrouters: {a: {load-balance: {chat: {providers: [echo]}}}}\n"
+ODD = SOUND + "global: {cache: {directive: no-store}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_sound_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "routers.yaml").write_text(SOUND)
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out == "ok: 1 router, 1 provider\n"
+
+
+def test_a_warning_fails_only_when_strict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.yaml").write_text(ODD)
+    assert main(["check", "odd.yaml"]) == 0
+    assert main(["check", "--strict", "odd.yaml"]) == 1
+    warning = (
+        "odd.yaml:3:10: warning: global.cache: accepted, but not enforced by this version\n"
+        "    hint: requests are served as if it were not there\n"
+    )
+    assert capsys.readouterr().out == (
+        f"{warning}ok: 1 router, 1 provider, 1 warning\n{warning}failed: 1 warning\n"
+    )  # fmt: skip
+
+
+def test_errors_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.yaml").write_text("routers: {frontend-team: {}}\nport: 1\n")
+    assert main(["check", "bad.yaml"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("bad.yaml:1:11: error: routers.frontend-team: `frontend-team` is 13 characters;")
+    assert lines[-1] == "failed: 2 errors"
+
+
+def test_several_files_are_told_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.yaml").write_text(SOUND)
+    assert main(["check", "a.yaml", "b.yaml"]) == 1
+    assert capsys.readouterr().out == (
+        "a.yaml: ok: 1 router, 1 provider\nb.yaml: error: there is no such file\nb.yaml: failed: 1 error\n"
+    )
+
+
+def test_json_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.yaml").write_text(ODD)
+    assert main(["check", "--format", "json", "odd.yaml", "none.yaml"]) == 1
+    odd, none = json.loads(capsys.readouterr().out)
+    assert (odd["file"], odd["ok"]) == ("odd.yaml", True)
+    assert odd["problems"][0] == {
+        "level": "warning",
+        "code": "not-enforced",
+        "place": "odd.yaml:3:10",
+        "path": "global.cache",
+        "message": "accepted, but not enforced by this version",
+        "hint": "requests are served as if it were not there",
+    }
+    assert (none["ok"], none["problems"][0]["code"]) == (False, "file-missing")

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import re
+import textwrap
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gateway.config.check import examine, loaded_and_checked
+from gateway.config.problem import ConfigError, Problem
+
+PAGES = Path(__file__).parent / "pages"
+ROOT = Path(__file__).parents[3]
+KEYS = {"OPENAI_API_KEY": "k-open", "ANTHROPIC_API_KEY": "k-anth", "GEMINI_API_KEY": "k-gem"}
+
+
+def problems_of(text: str, folder: Path, env: dict[str, str] | None = None) -> list[Problem]:
+    file = folder / "routers.yaml"
+    file.write_text(textwrap.dedent(text), "utf-8")
+    return examine(file, KEYS if env is None else env)[1]
+
+
+def in_short(problems: list[Problem]) -> list[str]:
+    return [f"{problem.place.partition('.yaml:')[2]} {problem.code}" for problem in problems]
+
+
+ROUTER = "routers: {a: {load-balance: {chat: {providers: [openai]}}}}\n"
+
+CASES = {
+    "a router without load-balance": ("routers:\n  a: {}\n", ["2:3 no-load-balance"]),
+    "a load-balance that says nothing": ("routers:\n  a: {load-balance: {chat: null}}\n", ["2:3 no-load-balance"]),
+    "a list without targets": (
+        "routers: {a: {load-balance: {chat: {providers: []}}}}",
+        ["1:30 no-targets"],
+    ),
+    "a list that is not there": ("routers: {a: {load-balance: {chat: {strategy: latency}}}}", ["1:30 no-targets"]),
+    "a router named with a space": (ROUTER.replace("a:", "a b:", 1), ["1:11 router-name"]),
+    "a router without a name": (ROUTER.replace("a:", "'':", 1), ["1:11 router-name"]),
+    "an unknown provider": (
+        "routers: {a: {load-balance: {chat: {providers: [opnai, {provider: claude}]}}}}",
+        ["1:49 provider-unknown", "1:56 provider-unknown"],
+    ),
+    "a provider's name in capitals": (
+        ROUTER + "providers: {Mine: {dialect: openai, base-url: 'http://localhost/v1'}}",
+        ["2:13 provider-name"],
+    ),
+    "a provider named like a path": (
+        ROUTER + "providers: {health: {dialect: openai, base-url: 'http://localhost/v1'}}",
+        ["2:13 provider-reserved"],
+    ),
+    "a new provider with nothing said": (ROUTER + "providers: {mine: null}", ["2:13 provider-incomplete"]),
+    "a new provider without its dialect": (
+        ROUTER + "providers: {mine: {base-url: 'http://localhost/v1'}}",
+        ["2:13 provider-incomplete"],
+    ),
+    "weights that add up to something else": (
+        """\
+        routers:
+          a:
+            load-balance:
+              chat:
+                strategy: weighted
+                providers: [{provider: openai, weight: 70}, {provider: anthropic, weight: 30}]
+        """,
+        ["4:7 weights-sum"],
+    ),
+    "weights that are exact only as decimals": (
+        """\
+        routers:
+          a:
+            load-balance:
+              chat:
+                strategy: weighted
+                providers:
+                - {provider: openai, weight: 0.1}
+                - {provider: anthropic, weight: '0.7'}
+                - {provider: gemini, weight: 0.2}
+        """,
+        [],
+    ),
+    "no weight above zero": (
+        "routers: {a: {load-balance: {chat: {strategy: weighted, providers: [{provider: openai, weight: 0}]}}}}",
+        ["1:30 weights-zero"],
+    ),
+    "a weight for one and none for the other": (
+        (
+            "routers: {a: {load-balance: {chat: {strategy: weighted, "
+            "providers: [{provider: openai, weight: 1}, anthropic]}}}}"
+        ),
+        ["1:100 weight-missing"],
+    ),
+    "a weight that nobody reads": (
+        "routers: {a: {load-balance: {chat: {strategy: latency, providers: [{provider: openai, weight: 1}]}}}}",
+        ["1:95 weight-ignored"],
+    ),
+    "a priority that nobody reads": (
+        "routers: {a: {load-balance: {chat: {strategy: latency, providers: [{provider: openai, priority: 1}]}}}}",
+        ["1:97 priority-ignored"],
+    ),
+    "models for a strategy of providers": (
+        "routers: {a: {load-balance: {chat: {strategy: latency, models: [openai/gpt-4o]}}}}",
+        ["1:56 models-unused"],
+    ),
+    "models and providers": (
+        "routers: {a: {load-balance: {chat: {strategy: model-latency, models: [openai/gpt-4o], providers: [openai]}}}}",
+        ["1:87 models-and-providers"],
+    ),
+    "no model for a strategy of models": (
+        "routers: {a: {load-balance: {chat: {strategy: model-latency, models: [openai/gpt-4o, anthropic]}}}}",
+        ["1:86 model-missing"],
+    ),
+    "models under providers for a strategy of models": (
+        "routers: {a: {load-balance: {chat: {strategy: model-weighted, providers: [openai/gpt-4o, openai/gpt-4]}}}}",
+        [],
+    ),
+    "two models in one entry": (
+        "routers: {a: {load-balance: {chat: {providers: [{provider: openai/gpt-4o, model: gpt-4}]}}}}",
+        ["1:82 model-twice"],
+    ),
+    "the same target twice": (
+        "routers: {a: {load-balance: {chat: {providers: [openai, {provider: openai}]}}}}",
+        ["1:57 target-twice"],
+    ),
+    "a target without the operation": (
+        "routers: {a: {load-balance: {embeddings: {providers: [anthropic]}}}}",
+        ["1:55 target-unable"],
+    ),
+    "a target that is disabled": (
+        ROUTER + "providers: {openai: {enabled: false}}",
+        ["1:49 target-unable"],
+    ),
+    "a target whose closed list lacks the model": (
+        (
+            "routers: {a: {load-balance: {chat: {providers: [mine/b, mine/a-1]}}}}\n"
+            "providers: {mine: {dialect: openai, base-url: 'http://localhost', models: ['a-*'], models-closed: true}}"
+        ),
+        ["1:49 target-unable"],
+    ),
+    "a cache, a limit and a store": (
+        ROUTER + "global: {rate-limit: {total: {capacity: 1}}}\nunified-api: {cache: {directive: no-store}}\n"
+        "store: {url: 'redis://localhost'}",
+        ["2:10 not-enforced", "3:15 not-enforced", "4:9 not-enforced"],
+    ),
+    "directives of another kind": (
+        ROUTER + "global: {cache: {directive: 'max-ag=1, max-age=-1, max-age, no-store=1, max-stale'}}",
+        ["2:10 not-enforced", *["2:29 cache-directive"] * 4],
+    ),
+    "an empty directive": (
+        ROUTER + "global: {cache: {directive: ''}}",
+        ["2:10 not-enforced", "2:29 cache-directive"],
+    ),
+    "an address that others can reach": (ROUTER + "server: {host: 0.0.0.0}", ["2:16 open-to-the-network"]),
+    "an address that others can reach, said aloud": (
+        ROUTER + "server: {host: 0.0.0.0}\nauth: {mode: open}",
+        [],
+    ),
+    "other names of loopback": (ROUTER + "server: {host: '::1'}", []),
+    "keys wanted and none there": (ROUTER + "auth: {mode: keys}", ["2:14 auth-without-keys"]),
+    "keys there and not wanted": (
+        ROUTER + f"auth: {{keys: [{{name: a, hash: 'sha256:{'0' * 64}'}}]}}",
+        ["2:14 auth-keys-ignored"],
+    ),
+    "keys that are the same": (
+        ROUTER + f"auth:\n  mode: keys\n  keys:\n  - {{name: a, hash: 'sha256:{'0' * 64}'}}\n"
+        f"  - {{name: a, hash: 'sha256:{'0' * 64}'}}\n",
+        ["6:12 auth-key-twice", "6:21 auth-key-twice"],
+    ),
+    "a key for a router that is not there": (
+        ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', routers: [a, b]}}]}}",
+        ["2:131 router-unknown"],
+    ),
+    "a default router that is not there": (ROUTER + "default-router: b", ["2:17 router-unknown"]),
+    "timeouts that another ends": (
+        ROUTER + "global: {timeouts: {connect: 9s, first-token: 20s, idle: 11s, total: 10s}}",
+        ["2:47 timeout-order", "2:58 timeout-order"],
+    ),
+    "a short total alone": (ROUTER + "global: {timeouts: {total: 10s}}", []),
+    "delays the wrong way round": (
+        ROUTER + "global: {retries: {min-delay: 6s}}\nproviders: {openai: {breaker: {open-for: 1h}}}",
+        ["2:31 delay-order", "3:42 delay-order"],
+    ),
+    "durations of nothing and of ages": (
+        ROUTER + "global: {timeouts: {connect: 0s, total: 9999999d}}",
+        ["2:30 duration-zero", "2:41 duration-too-long"],
+    ),
+    "a bucket that refills in no time": (
+        ROUTER + "global: {rate-limit: {total: [{capacity: 1, refill-frequency: 0ms}]}}",
+        ["2:10 not-enforced", "2:63 duration-zero"],
+    ),
+    "mappings to nothing, to nobody and to itself": (
+        ROUTER + "global: {model-mappings: {x: [opena/y, openai/, x], z: ''}}",
+        ["2:31 provider-unknown", "2:40 mapping-empty", "2:49 mapping-to-itself", "2:56 mapping-empty"],
+    ),
+    "a mapping that no target can use": (
+        (
+            "routers: {a: {model-mappings: {x: [anthropic/y], z: [openai/y, anthropic/y], b: c}, "
+            "load-balance: {chat: {providers: [openai]}}}}"
+        ),
+        ["1:32 mapping-inert"],
+    ),
+    "base URLs that are none": (
+        ROUTER
+        + """\
+providers:
+  a: {dialect: openai, base-url: 'https://'}
+  b: {dialect: openai, base-url: 'https://u:p@host/v1'}
+  c: {dialect: openai, base-url: 'https://host/v1?x=1'}
+  d: {dialect: openai, base-url: 'https://host:99999/v1'}
+  e: {dialect: openai, base-url: 'https://ho st/v1'}
+  f: {dialect: openai, base-url: 'https://host/v1#'}
+""",
+        [f"{line}:34 base-url" for line in range(3, 9)],
+    ),
+    "a base URL without encryption": (
+        (
+            "providers:\n  a: {dialect: openai, base-url: 'http://api.example.com/v1'}\n"
+            "  b: {dialect: openai, base-url: 'http://10.1.2.3/v1'}\n"
+            "  c: {dialect: openai, base-url: 'http://vllm.internal:8000/v1'}\n"
+            "routers: {a: {load-balance: {chat: {providers: [{provider: openai, base-url: 'http://8.8.8.8/v1'}]}}}}"
+        ),
+        ["2:34 base-url-plain", "5:78 base-url-plain"],
+    ),
+    "headers that cannot be sent": (
+        ROUTER + 'providers: {openai: {headers: {"x y": a, x-z: "a\\r\\nb"}}}',
+        ["2:32 header", "2:47 header"],
+    ),
+    "credentials written into the file": (
+        (
+            "providers: {openai: {keys: [sk-1, {value: sk-2}, '${env:OPENAI_API_KEY}']}}\n"
+            "routers: {a: {load-balance: {chat: {providers: [{provider: anthropic, keys: [sk-3]}]}}}}"
+        ),
+        ["1:29 secret-in-file", "1:35 secret-in-file", "2:78 secret-in-file"],
+    ),
+    "a key that the environment does not have": (
+        ROUTER + "providers: {openai: {keys: ['${env:NOT_THERE}', '${env:OPENAI_API_KEY}']}}",
+        ["2:29 key-unset"],
+    ),
+    "the only key is not there": (ROUTER + "providers: {openai: {keys: ['${env:NOT_THERE}']}}", ["2:29 key-unset"]),
+    "a provider whose key nobody gave": (
+        "routers: {a: {load-balance: {chat: {providers: [mistral, ollama, echo]}}}}",
+        ["1:49 key-missing"],
+    ),
+    "an address that depends on an account": (
+        "routers: {a: {load-balance: {chat: {providers: [{provider: azure, keys: ['${env:OPENAI_API_KEY}']}]}}}}",
+        ["1:49 address-unset"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_wrong_is_named_with_its_place(name: str, tmp_path: Path) -> None:
+    text, expected = CASES[name]
+    assert in_short(problems_of(text, tmp_path)) == expected
+
+
+def test_the_examples_of_the_routers_page_are_accepted() -> None:
+    for page in ("basic", "environments"):
+        loaded, problems = loaded_and_checked(PAGES / f"{page}.yaml", KEYS)
+        assert len(loaded.spec.routers) == 3
+        assert {problem.code for problem in problems} == {"not-enforced"}
+
+
+def test_string_weights_are_exact() -> None:
+    loaded, _ = loaded_and_checked(PAGES / "basic.yaml", KEYS)
+    balance = loaded.spec.routers["production"].load_balance
+    assert balance is not None
+    assert balance.chat is not None
+    weights = [Decimal(str(target.weight)) for target in balance.chat.providers or () if not isinstance(target, str)]
+    assert weights == [Decimal("0.7"), Decimal("0.3")]
+
+
+def test_the_name_of_thirteen_characters_is_the_one_error_of_its_page() -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded_and_checked(PAGES / "teams.yaml", KEYS)
+    errors = [problem for problem in caught.value.problems if problem.level == "error"]
+    assert [str(error).splitlines()[0] for error in errors] == [
+        (
+            f"{PAGES / 'teams.yaml'}:13:3: error: routers.frontend-team: "
+            "`frontend-team` is 13 characters; a router name has 1 to 12 of A-Z a-z 0-9 _ -"
+        )
+    ]
+
+
+def test_the_page_with_a_shorter_name_is_accepted(tmp_path: Path) -> None:
+    text = (PAGES / "teams.yaml").read_text("utf-8").replace("frontend-team", "frontend")
+    assert {problem.code for problem in problems_of(text, tmp_path)} == {"not-enforced"}
+
+
+def test_the_shipped_file_has_no_error_without_any_key() -> None:
+    loaded, problems = loaded_and_checked(ROOT / "routers.yaml", {})
+    assert list(loaded.spec.routers) == ["demo", "production", "development"]
+    assert loaded.spec.default_router == "demo"
+    assert {problem.code for problem in problems} == {"key-missing"}
+
+
+def test_a_missing_key_names_its_variable(tmp_path: Path) -> None:
+    [problem] = problems_of(ROUTER, tmp_path, {})
+    assert problem.code == "key-missing"
+    assert "OPENAI_API_KEY" in problem.hint
+
+
+def test_a_pool_in_the_plural_variable_is_a_key(tmp_path: Path) -> None:
+    assert problems_of(ROUTER, tmp_path, {"OPENAI_API_KEYS": "a,b"}) == []
+
+
+def test_an_unknown_provider_is_met_with_a_suggestion(tmp_path: Path) -> None:
+    [problem] = problems_of(ROUTER.replace("openai", "opnai"), tmp_path)
+    assert problem.message == "there is no provider `opnai`"
+    assert problem.hint == "did you mean `openai`?"
+
+
+def test_structure_and_meaning_are_reported_together(tmp_path: Path) -> None:
+    text = """\
+    server: {prot: 1}
+    routers:
+      a: {load-balance: {chat: {providers: [opnai]}}}
+      b: {load-balance: {chat: {providers: [openai], strategy: fastest}}}
+    default-router: c
+    """
+    assert in_short(problems_of(text, tmp_path)) == [
+        "1:10 unknown-key",
+        "3:41 provider-unknown",
+        "4:60 not-allowed",
+        "5:17 router-unknown",
+    ]
+
+
+def test_what_was_left_out_is_not_held_against_the_rest(tmp_path: Path) -> None:
+    text = f"""\
+    auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{"0" * 64}', routers: [frontend-team]}}, 5]}}
+    providers: {{mine: []}}
+    routers:
+      frontend-team: {{load-balance: {{chat: {{providers: [mine]}}}}}}
+      b: {{load-balance: {{chat: {{providers: [mine, 5]}}}}}}
+      c: {{load-balance: {{chat: {{providers: [mine]}}}}}}
+    default-router: frontend-team
+    """
+    assert [problem.code for problem in problems_of(text, tmp_path)] == [
+        "wrong-type",
+        "wrong-type",
+        "router-name",
+        "wrong-type",
+    ]
+
+
+def test_every_code_of_a_rule_has_a_case() -> None:
+    folder = ROOT / "gateway" / "config"
+    source = "".join(path.read_text("utf-8") for path in folder.glob("check_*.py"))
+    tried = {line.split()[1] for _, expected in CASES.values() for line in expected}
+    codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", source))
+    assert len(codes) > 30
+    assert codes - tried == set()
