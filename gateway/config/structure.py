@@ -56,7 +56,7 @@ _SHOWN: Final = (DURATION, SIZE, r"^[0-9]+(\.[0-9]+)?$")
 
 
 # JSON Schema takes 80.0 for an integer; msgspec does not.
-_VALIDATOR: Final = extend(
+_VALIDATOR: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave it bare
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
