@@ -17,7 +17,9 @@ from gateway.core.exchange import Headers
 
 class UpstreamRequest(msgspec.Struct, eq=False, gc=False):
     """method and url as sent. headers: str pairs, credentials included: never logged.
-    streamed: the reply's body is wanted chunk by chunk, as it comes. connect_timeout: seconds."""
+    streamed: the reply's body is wanted chunk by chunk, as it comes. connect_timeout: seconds.
+    silence: seconds without a byte, the wait for the head included, after which the connection is
+    closed. A bound on what may outlive a cancelled call, not a policy: above the caller's own timeouts."""
 
     method: str
     url: str
@@ -25,6 +27,7 @@ class UpstreamRequest(msgspec.Struct, eq=False, gc=False):
     body: bytes
     streamed: bool
     connect_timeout: float
+    silence: float = 900.0
 
 
 class UpstreamReply(msgspec.Struct, eq=False):
@@ -48,8 +51,10 @@ class Transport(Protocol):
     async def send(self, request: UpstreamRequest) -> UpstreamReply:
         """Send and wait for the head (and, unless streamed, the body).
 
-        Cancelling the task closes the upstream connection. Chunks raise UpstreamFault("cut") when
-        the body breaks off. Raises UpstreamFault("connect") when there was no head.
+        Cancelling the task closes the upstream connection: at once, or, where the engine cannot abort
+        a call that waits for its head, when the next bytes come or `silence` is over. Chunks raise
+        UpstreamFault("cut") when the body breaks off. Raises UpstreamFault("connect") when there was
+        no head.
         """
         ...
 
