@@ -1,8 +1,9 @@
 """Which headers cross the gateway, in both directions.
 
-Upstream goes what the client said, less what is about this connection, less every credential and
-less what a proxy adds. Back comes what the provider said, less what is about that connection. The
-verdict on a name is made once and remembered; the memory is bounded because both sides choose names.
+Upstream goes what the client said, less what is about this connection, less every credential, less
+what a proxy adds and less what would make another request of it. Back comes what the provider said,
+less what is about that connection. The verdict on a name is made once and remembered; the memory is
+bounded because both sides choose names.
 """
 
 from __future__ import annotations
@@ -18,9 +19,19 @@ _HOP_BY_HOP = frozenset(
 )
 _NOT_UPSTREAM = _HOP_BY_HOP | frozenset(
     b"host content-length expect accept-encoding authorization x-api-key x-goog-api-key api-key "
-    b"xi-api-key cookie forwarded via x-real-ip true-client-ip cf-connecting-ip x-request-id cache-control "
-    b"x-goog-iam-authorization-token x-amz-security-token x-end-user traceparent tracestate".split()
+    b"xi-api-key cookie forwarded via x-real-ip true-client-ip x-request-id cache-control "
+    b"x-end-user traceparent tracestate baggage x-client-ip x-cluster-client-ip fastly-client-ip cdn-loop "
+    b"origin referer access-control-request-method access-control-request-headers "
+    b"x-http-method x-http-method-override x-method-override x-original-url x-original-host x-rewrite-url x-host "
+    # Which account of the vendor's is meant belongs to the key, and a wrong one looks like a bad key.
+    b"openai-organization openai-project x-goog-user-project".split()
 )
+_NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-gateway-", b"proxy-", b"sec-", b"cf-", b"x-amz-", b"x-envoy-", b"x-b3-")
+_CREDENTIAL_SUFFIXES = (
+    b"api-key", b"apikey", b"auth-token", b"access-token", b"api-token", b"authorization", b"authorization-token",
+    b"security-token", b"subscription-key", b"subscription-token", b"-secret", b"-auth",
+)  # fmt: skip
+_OF_EVERY_CONNECTION = (b"keep-alive", b"close")
 _NOT_BACK = _HOP_BY_HOP | frozenset(
     b"content-length set-cookie set-cookie2 server date alt-svc strict-transport-security nel report-to via "
     b"expect-ct x-powered-by cf-ray cf-cache-status x-envoy-upstream-service-time".split()
@@ -35,6 +46,7 @@ def for_upstream(headers: Headers) -> list[tuple[str, str]]:
     """What a client's headers become on the way to a provider. GatewayError when a value cannot be
     sent on. Credentials are added by the caller."""
     out: list[tuple[str, str]] = []
+    named: set[str] = set()
     names = _upstream_names
     for name, value in headers:
         try:
@@ -47,12 +59,15 @@ def for_upstream(headers: Headers) -> list[tuple[str, str]]:
                     "invalid_request", f"The header {text!r} holds bytes that are not ASCII.", param=text
                 )
             out.append((text, value.decode("ascii")))
-    return out
+        elif name == b"connection" and value.lower() not in _OF_EVERY_CONNECTION:
+            named.update(_names_in(value))
+    return [header for header in out if header[0] not in named] if named else out
 
 
 def for_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """What a provider's headers become on the way back."""
     out: Headers = []
+    named: set[str] = set()
     names = _back_names
     for name, value in headers:
         try:
@@ -61,11 +76,18 @@ def for_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
             kept = _judge_back(name)
         if kept:
             out.append((kept, value))
-    return out
+        elif name == b"connection" and value.lower() not in _OF_EVERY_CONNECTION:
+            named.update(_names_in(value))
+    return [header for header in out if header[0].decode("latin-1") not in named] if named else out
+
+
+def _names_in(connection: bytes) -> list[str]:
+    """The headers that a connection header declares to be about the connection."""
+    return [name.strip() for name in connection.decode("latin-1").lower().split(",")]
 
 
 def _judge_upstream(name: bytes) -> str:
-    dropped = name in _NOT_UPSTREAM or name.startswith((b"x-forwarded-", b"x-gateway-", b"proxy-", b"sec-"))
+    dropped = name in _NOT_UPSTREAM or name.startswith(_NOT_UPSTREAM_PREFIXES) or name.endswith(_CREDENTIAL_SUFFIXES)
     text = "" if dropped or not name.isascii() else name.decode("ascii")
     if len(_upstream_names) < _REMEMBERED:
         _upstream_names[name] = text
