@@ -66,8 +66,11 @@ class RouterMount:
         table = self._current()
         parts = scope["raw_path"].split(b"/", 3)
         name = parts[2] if len(parts) > 2 else b""
-        app = table.routers.get(name) if parts[1] == b"router" else None
-        if app is None:
+        app = table.routers.get(name)
+        # The mount was found by the decoded path; what is passed on is cut out of the raw one.
+        if parts[1:2] != [b"router"]:
+            await table.edge.refuse(scope, send, GatewayError("path_invalid", "Write /router without escapes."))
+        elif app is None:
             await table.edge.refuse(scope, send, _no_router(name, table.routers))
         else:
             await app(scope, receive, send)
@@ -81,7 +84,7 @@ class RootMount:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         table = self._current()
-        name = scope["raw_path"].split(b"/", 2)[1]
+        name = scope["raw_path"].partition(b"/")[2].partition(b"/")[0]
         app = table.direct.get(name)
         if app is None:
             await table.edge.refuse(scope, send, _no_provider(name, table.direct))
