@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
+from urllib.parse import quote
 
 import msgspec
 
@@ -20,12 +21,30 @@ Value = str | int | float | bool | None
 
 _RANKS: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _LOOKS_SECRET: Final = re.compile(
-    r"(?i)(bearer\s+|basic\s+)[A-Za-z0-9._~+/=-]{8,}"
-    r"|\b(?:sk|pk|rk|gw|gsk|xai|hf|nvapi|r8|pplx|fw|key)[-_][A-Za-z0-9_-]{16,}"
-    r"|\bAIza[A-Za-z0-9_-]{30,}"
-    r"|([?&](?:key|api_key|access_token)=)[^&\s\"']+"
+    r"""
+    # A header or a member that is a credential by its name, as text, JSON (escaped or not) or a Python pair.
+    ( (?: authorization | api[-_]?key | (?:access|auth|refresh|security|session)[-_]?token | client[-_]?secret
+        | subscription-key | password | cookie )
+      (?: \\*["']? \s* [:=] | \\*["'] \s* , ) \s* (?P<quote> b?\\*["'] )?+
+      (?: (?:bearer|basic|token|key|digest) \s+ )?+
+    ) (?!\[redacted\])
+    (?(quote) (?: [^"'\\] | \\+[^"'\\] )+ | [^\s"'\\,;&)}\]]+ (?: ; \s* [^\s"'\\,;&)}\]]+ )* )
+    # A scheme and its credential.
+  | ( \b (?:bearer|basic) (?: \s | \\[nrt] | %20 )++ ) (?!\[redacted\]) [A-Za-z0-9._~+/=%-]{8,}
+    # A parameter of a URL, and the name and password in one.
+  | ( [?&] (?:key|token|sig|signature) = ) (?!\[redacted\]) [^&\s"'\\]+
+  | ( (?<![a-z0-9+.-]) [a-z][a-z0-9+.-]* :// ) [^\s/@"'\\]+ (?=@)
+    # What vendors' keys begin with; JSON Web Tokens.
+  | (?: (?<![A-Za-z0-9]) | (?<=%[0-9a-f]{2}) )
+    (?: (?:sk|pk|rk|gw|gsk|xai|hf|nvapi|r8|pplx|fw|csk|tgp|ghp|gho|github_pat|key) [-_][A-Za-z0-9_-]{16,}
+      | AIza[A-Za-z0-9_-]{30,} | ya29\.[A-Za-z0-9._-]{16,} | (?:AKIA|ASIA)[A-Z0-9]{16}
+      | eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)+ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 MASK: Final = "[redacted]"
+SHORTEST_SECRET: Final = 6
+"""Characters. A shorter text is in too many words to be masked wherever it stands."""
 
 
 class Log:
@@ -46,32 +65,40 @@ class Log:
 
     def protect(self, secrets: Iterable[str]) -> None:
         """Texts that are masked from now on, beside everything that looks like a credential."""
-        self._secrets = tuple(sorted({s for s in secrets if len(s) >= 6}, key=len, reverse=True))
+        forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
+        self._secrets = tuple(sorted(forms, key=len, reverse=True))
 
     def write(self, level: Level, event: str, fields: Mapping[str, Value] | None = None) -> None:
         """One line. event: a short phrase in the past tense, the same for the same thing."""
         if _RANKS[level] < self._rank:
             return
         stream = self._stream or sys.stdout
+        # Before it is encoded: an escape in the line would hide a credential, or be cut in two.
+        clean = {
+            name: self.redact(value) if isinstance(value, str) else value for name, value in (fields or {}).items()
+        }
         try:
-            stream.write(self.redact(self._line(level, event, fields or {})) + "\n")
+            stream.write(self._line(level, self.redact(event), clean) + "\n")
             stream.flush()
-        except (BrokenPipeError, ValueError):
-            # Nobody reads any more; serving goes on.
+        except (OSError, ValueError):
+            # Nobody reads any more, or the disk is full; serving goes on.
             pass
 
     def redact(self, text: str) -> str:
+        """The text with every credential masked. What UTF-8 cannot say is shown as `?`."""
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode()
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
-        return _LOOKS_SECRET.sub(lambda match: (match[1] or match[2] or "") + MASK, text)
+        return _LOOKS_SECRET.sub(_mask, text)
 
     def _line(self, level: Level, event: str, fields: Mapping[str, Value]) -> str:
         moment = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._style == "json":
             return msgspec.json.encode({"time": moment, "level": level, "event": event, **fields}).decode()
         tail = "".join(f"  {name}={_plain(value)}" for name, value in fields.items())
-        return f"{moment[11:23]} {level:7} {event}{tail}"
+        return f"{moment[11:23]} {level:7} {event if event.isprintable() else _quoted(event)}{tail}"
 
 
 class Bridge(logging.Handler):
@@ -94,7 +121,12 @@ class Bridge(logging.Handler):
         fields: dict[str, Value] = {"logger": record.name}
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = repr(record.exc_info[1])
-        self._log.write(level, record.getMessage(), fields)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            # logging's own answer to a record that does not fit its arguments prints them, unmasked.
+            message = str(record.msg)
+        self._log.write(level, message, fields)
 
 
 def bridge_libraries(log: Log) -> None:
@@ -105,5 +137,19 @@ def bridge_libraries(log: Log) -> None:
 
 
 def _plain(value: Value) -> str:
+    """One word: a line break in a value must not look like another line."""
     text = str(value)
-    return f'"{text}"' if " " in text else text
+    return text if text.isprintable() and " " not in text and '"' not in text else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """A secret as it may stand in a text: as it is, and in the spellings of Python, JSON and URLs."""
+    return secret, repr(secret)[1:-1], _quoted(secret)[1:-1], quote(secret, safe=""), quote(secret)
+
+
+def _mask(match: re.Match[str]) -> str:
+    return (match[match.lastindex] if match.lastindex else "") + MASK
