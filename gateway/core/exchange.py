@@ -123,7 +123,8 @@ class Reply(msgspec.Struct, eq=False):
     Dispatch has always waited for the first good bytes before there is a Reply, so the first
     bytes are at hand, and a whole reply is the case `rest is None`: one path for both. A rest that
     raises UpstreamFault has broken after commit. `close` must be awaited when rest is not read to
-    its end; it is idempotent.
+    its end; it is idempotent. It raises UpstreamFault when the deadline passed while the client was
+    written to.
     """
 
     status: int

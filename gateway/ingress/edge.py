@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from gateway.core.errors import Disconnected, GatewayError
 from gateway.core.exchange import Call, Exchange, Handler, Headers

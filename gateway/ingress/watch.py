@@ -24,7 +24,18 @@ class Watch:
     leaving is noted (`exchange.gone`) but does not end the task.
     """
 
-    __slots__ = ("_body_timeout", "_exchange", "_finish", "_handle", "_loop", "_reading", "_receive", "_watcher", "task", "timed_out")
+    __slots__ = (
+        "_body_timeout",
+        "_exchange",
+        "_finish",
+        "_handle",
+        "_loop",
+        "_reading",
+        "_receive",
+        "_watcher",
+        "task",
+        "timed_out",
+    )
 
     def __init__(self, exchange: Exchange, receive: Receive, body_timeout: float, *, finish: bool) -> None:
         task = asyncio.current_task()

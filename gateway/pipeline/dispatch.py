@@ -150,6 +150,8 @@ class Dispatch:
             await _close(upstream)
             return Reply(upstream.status, for_client(upstream.headers), first)
         dog.expect(self._limits.idle, "stalled")
+        # Until the rest is asked for, it is the client that is waited for.
+        dog.waiting = False
         rest = self._rest(exchange, flight, upstream, chunks, tap, dog)
 
         async def close() -> None:
@@ -158,6 +160,10 @@ class Dispatch:
             dog.stop()
             await _close(upstream)
             flight.abandon(self._now())
+            bitten = dog.bitten()
+            if bitten is not None:
+                # The deadline passed while the client was written to: nobody else has seen it.
+                raise bitten
 
         return Reply(upstream.status, for_client(upstream.headers), first, rest, close)
 
@@ -172,6 +178,8 @@ class Dispatch:
     ) -> AsyncGenerator[bytes, None]:
         now = self._now
         feed = tap.feed if tap is not None else None
+        dog.last = now()
+        dog.waiting = True
         try:
             async for chunk in chunks:
                 dog.last = now()

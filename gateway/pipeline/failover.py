@@ -201,7 +201,9 @@ class Failover:
             if soonest is None:
                 found.append(Refusal(provider=name, model=model, reason="no-key", retry_in=None))
             elif not pool.available(now):
-                found.append(Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest, keys=len(pool)))
+                found.append(
+                    Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest, keys=len(pool))
+                )
             elif not target.load.breaker.allows(now):
                 retry_in = max(0.0, target.load.breaker.retry_at - now)
                 found.append(Refusal(provider=name, model=model, reason="breaker-open", retry_in=retry_in))

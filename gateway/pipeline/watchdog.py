@@ -24,7 +24,7 @@ class Watchdog:
 
     deadline: clock time at which everything ends. waiting: false while it is the client that is
     waited for; then only the deadline counts. Use `bitten` on a CancelledError: it returns the
-    fault when the cancellation was this watchdog's, and None when it was somebody else's.
+    fault, once, when the cancellation was this watchdog's, and None when it was somebody else's.
     """
 
     __slots__ = ("_clock", "_deadline", "_fired", "_handle", "_kind", "_limit", "_loop", "_task", "last", "waiting")
@@ -55,7 +55,10 @@ class Watchdog:
 
     def bitten(self) -> UpstreamFault | None:
         fired = self._fired
-        if fired is None or self._task is None or self._task.uncancel() > 0:
+        if fired is None or self._task is None:
+            return None
+        self._fired = None
+        if self._task.uncancel() > 0:
             return None
         return UpstreamFault(fired, _WORDS[fired])
 
