@@ -29,7 +29,8 @@ class Flight:
         """The first good bytes: the latency sample of a stream. A probe has its answer."""
         self.attempt.first_byte = now
         load = self.target.load
-        load.streamed.observe(now - self.attempt.started, now)
+        if self.streamed:
+            load.streamed.observe(now - self.attempt.started, now)
         if self._probe:
             self._probe = False
             load.breaker.success(now, probe=True)
@@ -47,7 +48,7 @@ class Flight:
         if not self._land(now):
             return
         self.attempt.fault = fault.kind
-        self.attempt.status = fault.status
+        self.attempt.status = fault.status or self.attempt.status
         pool = self.target.endpoint.pool
         blamed = verdict.blame_breaker
         if verdict.key == "cool":
@@ -56,9 +57,11 @@ class Flight:
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
         breaker = self.target.load.breaker
-        # Blamed or not, an attempt that failed fast must not look like a fast target.
+        # Blamed or not, an attempt that failed fast must not look like a fast target. How long a stream went on
+        # before it broke says nothing of the wait for its first event.
         load = self.target.load
-        (load.streamed if self.streamed else load.whole).penalise(now - self.attempt.started, now)
+        waited = (self.attempt.first_byte if self.streamed else 0.0) or now
+        (load.streamed if self.streamed else load.whole).penalise(waited - self.attempt.started, now)
         if blamed:
             breaker.failure(now, probe=self._probe)
         else:

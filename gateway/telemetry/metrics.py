@@ -88,7 +88,7 @@ class Metrics:
         requests = cell.requests
         requests[sort] = requests.get(sort, 0) + 1
         cell.duration.observe(exchange.ended - exchange.started)
-        if exchange.first_byte:
+        if exchange.first_byte and exchange.call.stream:
             cell.first_token.observe(exchange.first_byte - exchange.started)
         usage = exchange.usage
         if usage is not None:
