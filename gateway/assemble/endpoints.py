@@ -174,6 +174,8 @@ def _new_row(name: str, settings: sp.Provider) -> Row:
         origin="",
         surfaces=(_generic(settings.dialect),),
         auth=settings.auth or _USUAL_AUTH.get(settings.dialect or "openai", "bearer"),
+        # Nobody here can know what it serves: its `models` are knowledge, not an allow-list.
+        open_models=True,
         source="routers.yaml",
     )
 

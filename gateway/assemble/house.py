@@ -139,11 +139,17 @@ class _Assembly:
         return Candidates(
             entries,
             {model: (to,) if isinstance(to, str) else to for model, to in mappings.items()},
-            detect,
+            self._owners,
             self._load_of,
             reply_headers,
             reach,
         )
+
+    def _owners(self, model: str) -> tuple[str, ...]:
+        """The providers whose own a model name is: by the catalog, or because it names one itself. What is asked of a
+        provider that a route does not list is not another vendor's to answer."""
+        provider, slash, _ = model.partition("/")
+        return detect(model) or ((provider,) if slash and provider in self._endpoints.by_name else ())
 
     def _load_of(self, endpoint: Endpoint, model: str) -> tuple[TargetLoad, str]:
         """The state of a target and its label. Names that nobody knows share one, because clients make them up."""

@@ -149,7 +149,7 @@ class Candidates:
             provider, slash, rest = name.partition("/")
             if slash and provider == endpoint.name:
                 return _RANK["knows"], rest
-            if not named and endpoint.knowledge_of(name, self._owners(name)) == "knows":
+            if endpoint.knowledge_of(name, self._owners(name)) == "knows":
                 return _RANK["knows"], name
         return _RANK[knowledge], model
 
