@@ -15,6 +15,11 @@ from pathlib import Path
 from watchfiles import awatch
 
 DEBOUNCE_MS = 100
+LOOK_EVERY_MS = 5_000
+"""Looked at so often even if the system tells of no change: network folders and bind mounts do not."""
+
+RETRY = 1.0
+"""Seconds until folders that cannot be watched are tried again."""
 
 
 class ConfigWatch:
@@ -30,18 +35,41 @@ class ConfigWatch:
         """Until cancelled."""
         self._seen = self._digest()
         while True:
-            folders = self._folders()
-            async for _ in awatch(*folders, recursive=False, watch_filter=None, debounce=DEBOUNCE_MS, step=20):
-                await self.look()
-                if self._folders() != folders:
-                    break
+            try:
+                await self._watch(self._folders())
+            except OSError:
+                # A folder went while it was looked at.
+                await asyncio.sleep(RETRY)
 
     async def look(self) -> None:
-        """Compare once, and call `changed` if there is something new."""
+        """Compare once, and call `changed` if there is something new. What that raises is reported to the
+        loop: one bad reload must not be the last."""
         digest = await asyncio.to_thread(self._digest)
-        if digest != self._seen:
-            self._seen = digest
+        if digest == self._seen:
+            return
+        self._seen = digest
+        try:
             await self._changed()
+        except Exception as bug:
+            asyncio.get_running_loop().call_exception_handler({"message": "the reload failed", "exception": bug})
+
+    async def _watch(self, folders: set[Path]) -> None:
+        """Until the folders are others."""
+        if not folders:
+            raise FileNotFoundError
+        changes = awatch(
+            *folders,
+            recursive=False,
+            watch_filter=None,
+            debounce=DEBOUNCE_MS,
+            step=20,
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
+        )
+        async for _ in changes:
+            await self.look()
+            if self._folders() != folders:
+                return
 
     def _folders(self) -> set[Path]:
         """Where the names are, and where the links behind them lead."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from gateway.pipeline.endpoint import Endpoint
 from gateway.runtime import Runtime
 from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
 from gateway.telemetry.metrics import Sample
+
+_KEYLESS = "none"
+"""The name of the key of a provider that needs none: no key to count."""
 
 _BREAKER = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
 
@@ -68,7 +72,7 @@ class Ops:
             yield "gateway_target_in_flight", target, in_flight
             yield "gateway_breaker_state", target, worst
         for name, endpoint in serving.endpoints.items():
-            states: list[str] = [state for _, state in endpoint.pool.states(now)]
+            states: list[str] = [state for key, state in endpoint.pool.states(now) if key != _KEYLESS]
             for state in ("active", "cooling", "quarantined") if states else ():
                 yield "gateway_keys", (name, state), states.count(state)
         yield "gateway_config_last_reload_successful", (), float(not serving.rejected)
@@ -91,7 +95,7 @@ class Ops:
             "reload": "ok" if not serving.rejected else "rejected, the config before it serves",
         }
         if serving.rejected:
-            page["problems"] = serving.rejected
+            page["problems"] = [self._runtime.log.redact(problem) for problem in serving.rejected]
         return _json(page, 200 if ready else 503)
 
     async def _health(self, request: Request) -> Response:
@@ -100,7 +104,7 @@ class Ops:
         keys = {
             name: states
             for name, endpoint in serving.endpoints.items()
-            if (states := {key: state for key, state in endpoint.pool.states(now) if key != "none"})
+            if (states := {key: state for key, state in endpoint.pool.states(now) if key != _KEYLESS})
         }
         open_targets = sorted(
             f"{provider}/{label}" if label else provider
@@ -140,4 +144,4 @@ def _resident_bytes() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return 0.0
-    return pages * 4096.0
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Operation, Reply
@@ -49,7 +50,7 @@ class Route:
     def _list(self, exchange: Exchange) -> Reply:
         assert self._models is not None
         models = self._models()
-        wanted = exchange.call.model
+        wanted = unquote(exchange.call.suffix.partition("/models/")[2])
         if wanted:
             if wanted not in models:
                 raise GatewayError("model_not_found", f"{self._name} lists no model {wanted!r}.", param="model")

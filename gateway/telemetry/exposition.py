@@ -47,10 +47,14 @@ class Snapshots:
         """The other workers' samples; of those that have gone, only what lasts."""
         found: list[list[Sample]] = []
         decoder = msgspec.msgpack.Decoder(list[Sample])
-        for path in sorted(self._folder.glob("*.samples")):
+        for path in sorted(self._folder.glob("[0-9]*.samples")):
             if path == self._own:
                 continue
-            samples = decoder.decode(path.read_bytes())
+            try:
+                samples = decoder.decode(path.read_bytes())
+            except (OSError, msgspec.DecodeError):
+                # Better a page without one worker than no page.
+                continue
             if not _is_alive(int(path.stem)):
                 samples = [sample for sample in samples if sample[0] not in _LIVE_ONLY]
             found.append(samples)
