@@ -64,9 +64,12 @@ class Dispatch:
             if fault is None:
                 raise
             raise fault from None
-        except BaseException:
+        except BaseException as failure:
             dog.stop()
             await _close(upstream)
+            if isinstance(failure, UpstreamFault) and failure.kind in ("cut", "malformed"):
+                # Nothing has gone to the client yet, so this is a reply that another target may still give.
+                failure.kind = "unavailable"
             raise
 
     def _request(self, exchange: Exchange, flight: Flight, streamed: bool) -> UpstreamRequest:

@@ -58,11 +58,13 @@ class Script:
 @dataclass(slots=True)
 class Sent:
     """One call, as the transport got it. at: virtual seconds. read: pieces of the body handed out so
-    far. end: `complete`, `failed` (the provider broke it), `cancelled` (the gateway did), `` while open."""
+    far. end: `complete`, `failed` (the provider broke it), `cancelled` (the gateway did), `` while open.
+    task: the one that made the call."""
 
     request: UpstreamRequest
     host: str
     at: float
+    task: asyncio.Task[Any] | None = None
     read: int = 0
     end: Literal["", "complete", "failed", "cancelled"] = ""
     ended_at: float = 0.0
@@ -150,7 +152,7 @@ class ScriptedTransport:
 
     async def send(self, request: UpstreamRequest) -> UpstreamReply:
         host = urlsplit(request.url).netloc
-        call = Sent(request, host, elapsed())
+        call = Sent(request, host, elapsed(), asyncio.current_task())
         self.sent.append(call)
         script = self._hosts[host].next(request) if host in self._hosts else refuse()
         try:
