@@ -147,8 +147,11 @@ def _quoted(text: str) -> str:
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """A secret as it may stand in a text: as it is, and in the spellings of Python, JSON and URLs."""
-    return secret, repr(secret)[1:-1], _quoted(secret)[1:-1], quote(secret, safe=""), quote(secret)
+    """A secret as it may stand in a text: as it is, and in the spellings of Python, JSON and URLs; the first two also
+    one in the other, as in the text of an exception."""
+    python, json = repr(secret)[1:-1], _quoted(secret)[1:-1]
+    inner = (repr(python)[1:-1], _quoted(python)[1:-1], repr(json)[1:-1], _quoted(json)[1:-1])
+    return secret, python, json, *inner, quote(secret, safe=""), quote(secret)
 
 
 def _mask(match: re.Match[str]) -> str:
