@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from tests.support.house import ALPHA, BETA, PROVIDERS, Serve, chat
 from tests.support.scripted import chat_stream, hang, ok, refuse, status, stream
@@ -110,7 +111,7 @@ async def test_exponential_delays_stay_within_their_growing_bounds(serve: Serve)
     served.upstream.on(ALPHA, refuse())
     await served.client.post(PATH, chat())
     times = [call.at for call in served.upstream.sent]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) == 4
     assert all(0 <= gap <= bound for gap, bound in zip(gaps, (1, 2, 3, 3), strict=True))
     assert len(set(gaps)) == 4

@@ -75,6 +75,8 @@ routers:
   keys-beta: {load-balance: {chat: {strategy: priority, providers: [pool, beta]}}}
   once: {load-balance: {chat: {strategy: priority, providers: [alpha]}}, retries: {max-retries: 0}}
 """
+BARE: Final = "routers: {r: {load-balance: {chat: {providers: [openai]}}}}"
+"""Nothing but what the catalog knows."""
 HOUSE: Final = PROVIDERS + ROUTERS
 """Routers by what they choose from, with the usual policies; `once` never tries again."""
 
