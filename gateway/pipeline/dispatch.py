@@ -24,6 +24,9 @@ from gateway.policy.retry import RetryPolicy, verdict
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 
 ERROR_BODY_LIMIT = 1 << 20
+SILENCE_SLACK = 30.0
+"""Seconds beyond our own limits, for engines that cannot abort a call and have to be told when to give up."""
+
 _RAW_OPERATIONS = frozenset(("audio", "images", "other"))
 
 
@@ -93,7 +96,10 @@ class Dispatch:
             present = {name for name, _ in headers}
             headers.extend(header for header in target.endpoint.headers if header[0] not in present)
         url = f"{target.url}?{exchange.query.decode('latin-1')}" if exchange.query else target.url
-        return UpstreamRequest(exchange.method, url, headers, body, streamed, self._limits.connect)
+        limits = self._limits
+        return UpstreamRequest(
+            exchange.method, url, headers, body, streamed, limits.connect, silence=limits.total + SILENCE_SLACK
+        )
 
     async def _refusal(self, call: Call, upstream: UpstreamReply) -> UpstreamFault:
         body = upstream.body
@@ -243,7 +249,7 @@ def _content_type(headers: Headers) -> bytes:
 def _is_event_stream(headers: Headers, call: Call) -> bool:
     content_type = _content_type(headers)
     return content_type.startswith(b"text/event-stream") or (
-        call.dialect == "gemini" and content_type.startswith(b"application/json")
+        call.framing == "json-array" and content_type.startswith(b"application/json")
     )
 
 

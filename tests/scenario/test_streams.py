@@ -9,6 +9,7 @@ from tests.support.scripted import (
     DONE,
     chat_chunk,
     chat_stream,
+    generate_reply,
     generate_stream,
     message_stream,
     ok,
@@ -245,6 +246,14 @@ async def test_a_whole_reply_where_a_stream_was_asked_goes_through(serve: Serve)
     served.upstream.on(ALPHA, ok())
     reply = await served.client.post(PATH, chat(stream=True))
     assert reply.json()["object"] == "chat.completion"
+    assert not reply.broken
+
+
+async def test_a_whole_gemini_reply_where_a_stream_was_asked_goes_through(serve: Serve) -> None:
+    served = serve(BARE)
+    served.upstream.on(GEMINI, ok(generate_reply()))
+    reply = await served.client.post(f"{DIRECT}?alt=sse", generate())
+    assert reply.json() == generate_reply()
     assert not reply.broken
 
 
