@@ -17,10 +17,12 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
+from gateway.config.watch import ConfigWatch
 from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
@@ -30,7 +32,6 @@ from gateway.telemetry.log import Log, bridge_libraries
 from gateway.telemetry.metrics import Metrics
 from gateway.upstream.echo import EchoTransport
 from gateway.upstream.engines import open_transport
-from gateway.config.watch import ConfigWatch
 
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
 SNAPSHOTS_VARIABLE = "GATEWAY_SNAPSHOTS"
@@ -40,6 +41,14 @@ DRAIN_SIGNAL = signal.SIGUSR1
 _SNAPSHOT_EVERY = 1.0
 YOUNG_OBJECTS = 50_000
 """So many container objects more than before, and the collector looks at the young ones."""
+
+
+class Application(Starlette):
+    """Starlette without its error middleware, which wraps every message of every stream twice: the edge lets
+    no exception out, and a bug in an ops page is the server's 500."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.router
 
 
 class Gateway:
@@ -173,7 +182,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
                 snapshots.write(ops.samples())
             await gateway.runtime.close()
 
-    app = Starlette(
+    app = Application(
         routes=[
             Mount("/router", RouterMount(gateway.table)),
             Mount("/v1", UnifiedMount(gateway.table, at_root=True)),

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import msgspec
 
+from gateway.assemble.endpoints import Endpoints
 from gateway.config import spec as sp
 from gateway.core.exchange import GROUP_OF, Group, Handler, Headers, Layer, stack
 from gateway.core.units import seconds, size_in_bytes
-from gateway.assemble.endpoints import Endpoints
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
 from gateway.pipeline.authenticate import Caller, authenticate

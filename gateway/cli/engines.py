@@ -32,9 +32,9 @@ def serve(server: Server) -> int:
 def _serve_granian(server: Server) -> int:
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.log import LogLevels
-    from granian.server import Server as GranianServer
+    from granian.server.mp import MPServer
 
-    class Granian(GranianServer):
+    class Granian(MPServer):
         """Granian, with our meaning of SIGHUP and a word to the workers before they stop."""
 
         def signal_handler_reload(self, *args: object, **kwargs: object) -> None:
@@ -42,7 +42,7 @@ def _serve_granian(server: Server) -> int:
 
         def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
             _tell((worker.inner.pid for worker in self.wrks), DRAIN_SIGNAL)
-            super().signal_handler_interrupt(*args, **kwargs)
+            super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     Granian(
         _APPLICATION,

@@ -24,9 +24,9 @@ def run(args: argparse.Namespace) -> int:
     from gateway.app import CONFIG_VARIABLE, SNAPSHOTS_VARIABLE
     from gateway.assemble.house import assemble
     from gateway.cli.engines import serve
+    from gateway.cli.summary import summary
     from gateway.config.check import loaded_and_checked
     from gateway.runtime import Runtime, system_clock
-    from gateway.cli.summary import summary
     from gateway.telemetry.log import Log
     from gateway.telemetry.metrics import Metrics
     from gateway.upstream.echo import EchoTransport

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway import __version__
+from gateway.assemble.endpoints import ANONYMOUS
 from gateway.assemble.house import House
 from gateway.config import spec as sp
 from gateway.config.problem import Problem
 from gateway.core.exchange import Group
-from gateway.assemble.endpoints import ANONYMOUS
 from gateway.pipeline.endpoint import Endpoint
 
 _GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderations", "rerank", "default")

@@ -75,9 +75,11 @@ class Server(Base, frozen=True):
     body_timeout: Annotated[Duration, Meta(description="How long a client may take to send its request body.")] = "60s"
     drain_timeout: Annotated[Duration, Meta(description="How long requests in flight may go on after SIGTERM.")] = "30s"
     upstream_engine: Annotated[
-        Literal["pyreqwest", "httpx"],
-        Meta(description="The HTTP client towards providers: `pyreqwest` is the fast one."),
-    ] = "pyreqwest"
+        Literal["http1", "pyreqwest", "httpx"],
+        Meta(
+            description="The HTTP client towards providers: `http1` is the fast one (with a proxy in the environment, `pyreqwest` takes its place)."
+        ),
+    ] = "http1"
     logging: Annotated[Logging, Meta(description="What is written to standard output.")] = Logging()
 
 

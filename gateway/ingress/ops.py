@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import __version__
+from gateway.ingress.body import Receive, Scope, Send
 from gateway.pipeline.endpoint import Endpoint
 from gateway.runtime import Runtime
 from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
@@ -51,10 +51,10 @@ class Ops:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/livez", self._livez),
-            Route("/readyz", self._readyz),
-            Route("/health", self._health),
-            Route("/metrics", self._metrics),
+            Route("/livez", _Page(self._livez)),
+            Route("/readyz", _Page(self._readyz)),
+            Route("/health", _Page(self._health)),
+            Route("/metrics", _Page(self._metrics)),
         ]
 
     def samples(self) -> Iterator[Sample]:
@@ -81,10 +81,10 @@ class Ops:
         yield "gateway_routers", (), len(serving.routers)
         yield "gateway_resident_bytes", (), _resident_bytes()
 
-    async def _livez(self, request: Request) -> Response:
+    def _livez(self) -> Response:
         return _json({"status": "alive"})
 
-    async def _readyz(self, request: Request) -> Response:
+    def _readyz(self) -> Response:
         serving = self._serving()
         now = self._runtime.clock.monotonic()
         can_ask = any(endpoint.pool.available(now) for endpoint in serving.endpoints.values())
@@ -98,7 +98,7 @@ class Ops:
             page["problems"] = [self._runtime.log.redact(problem) for problem in serving.rejected]
         return _json(page, 200 if ready else 503)
 
-    async def _health(self, request: Request) -> Response:
+    def _health(self) -> Response:
         serving = self._serving()
         now = self._runtime.clock.monotonic()
         keys = {
@@ -130,9 +130,25 @@ class Ops:
             }
         )
 
-    async def _metrics(self, request: Request) -> Response:
+    def _metrics(self) -> Response:
         workers = [self.samples(), *(self._snapshots.others() if self._snapshots is not None else ())]
         return Response(render(workers), media_type=CONTENT_TYPE)
+
+
+class _Page:
+    """A page that is read. Starlette passes an ASGI class any method, so the answer to the others is here."""
+
+    def __init__(self, read: Callable[[], Response]) -> None:
+        self._read = read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD"):
+            response = self._read()
+        else:
+            error = {"code": "method_not_allowed", "message": "This page is only read: GET or HEAD."}
+            response = _json({"error": error}, 405)
+            response.headers["allow"] = "GET, HEAD"
+        await response(scope, receive, send)
 
 
 def _json(page: Mapping[str, object], status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""The default engine: providers reached over HTTP/1.1 with pyreqwest.
+"""An engine: providers reached over HTTP/1.1 with pyreqwest, also by way of a proxy.
 
 What lives here: one pooled client for each pair of timeouts, and the translation of its failures. The
 law: nothing is followed, unpacked, remembered or retried; what breaks before the head is `connect`,

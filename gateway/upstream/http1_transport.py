@@ -1,0 +1,238 @@
+"""The default engine: HTTP/1.1 on the event loop itself.
+
+What lives here: the pool of connections, how a request is written, and DNS and TLS by way of the
+loop. Why it is ours: there is no other thread to wake for each piece of a reply, a cancelled call
+is closed at once whatever it waits for, and a kept-alive connection that the provider drops is
+known to be gone before it is used (docs/adr/0002 has the measurements).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from gateway.core.errors import UpstreamFault
+from gateway.upstream.http1_connection import Connection
+from gateway.upstream.transport import UpstreamReply, UpstreamRequest
+
+MAX_WHOLE: Final = 256 * 1024 * 1024
+"""Bytes of a whole reply that are held in memory."""
+
+IDLE: Final = 30.0
+"""Seconds an unused connection is kept: less than the 60 s and more after which servers drop theirs."""
+
+IDLE_PER_ORIGIN: Final = 1024
+REMEMBERED: Final = 4096
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a connection leads. host_header as it is sent."""
+
+    scheme: str
+    host: str
+    port: int
+    host_header: str
+
+
+class Http1Transport:
+    """A Transport. tls: makes the context for https, once, when it is first needed."""
+
+    def __init__(
+        self, *, max_whole: int = MAX_WHOLE, tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    ) -> None:
+        self._max_whole = max_whole
+        self._make_tls = tls
+        self._tls: ssl.SSLContext | None = None
+        self._idle: dict[Origin, deque[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._urls: dict[str, tuple[Origin, str]] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, request: UpstreamRequest) -> UpstreamReply:
+        origin, target = self._urls.get(request.url) or self._read_url(request.url)
+        message = _write(request, origin, target)
+        streamed = request.streamed
+        without_body = request.method == "HEAD"
+        connection = self._take(origin)
+        if connection is not None:
+            try:
+                await self._ask(connection, message, streamed=streamed, without_body=without_body)
+            except UpstreamFault as fault:
+                # Dropped by the provider in the moment in which it was used: nobody has seen the request.
+                if fault.kind != "connect" or not connection.was_closed_unread():
+                    raise
+                connection = None
+        if connection is None:
+            connection = await self._connect(origin, request.connect_timeout)
+            await self._ask(connection, message, streamed=streamed, without_body=without_body)
+        if streamed:
+            stream = _Stream(self, origin, connection)
+            return UpstreamReply(connection.status, connection.headers, None, stream.chunks, stream.close)
+        body = connection.whole()
+        reply = UpstreamReply(connection.status, connection.headers, body)
+        self.give_back(origin, connection)
+        return reply
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.abort()
+        self._idle.clear()
+        for connection in list(self._busy):
+            connection.abort()
+
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """Keep a connection for the next call, if its reply has ended as it should."""
+        self._busy.discard(connection)
+        if not connection.may_return or not connection.is_usable() or self._closed:
+            connection.abort()
+            return
+        idle = self._idle.get(origin)
+        if idle is None:
+            idle = self._idle[origin] = deque()
+        if len(idle) >= IDLE_PER_ORIGIN:
+            connection.abort()
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        connection.reused = True
+        idle.append(connection)
+        if self._sweep is None:
+            self._sweep = loop.call_later(IDLE, self._close_idle, loop)
+
+    async def _ask(self, connection: Connection, message: bytes, *, streamed: bool, without_body: bool) -> None:
+        self._busy.add(connection)
+        try:
+            await connection.ask(message, streamed=streamed, without_body=without_body, limit=self._max_whole)
+        except BaseException:
+            self._busy.discard(connection)
+            connection.abort()
+            raise
+
+    def _take(self, origin: Origin) -> Connection | None:
+        """The connection that was used last, so that the others may grow old."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable():
+                return connection
+        return None
+
+    def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._sweep = None
+        oldest = loop.time() - IDLE
+        for origin, idle in list(self._idle.items()):
+            while idle and (idle[0].idle_since <= oldest or not idle[0].is_usable()):
+                idle.popleft().abort()
+            if not idle:
+                del self._idle[origin]
+        if self._idle and not self._closed:
+            self._sweep = loop.call_later(IDLE / 2, self._close_idle, loop)
+
+    async def _connect(self, origin: Origin, seconds: float) -> Connection:
+        if self._closed:
+            raise UpstreamFault("connect", "the transport is closed")
+        loop = asyncio.get_running_loop()
+        tls = self._context() if origin.scheme == "https" else None
+        try:
+            async with asyncio.timeout(seconds):
+                transport, connection = await loop.create_connection(
+                    lambda: Connection(loop),
+                    origin.host,
+                    origin.port,
+                    ssl=tls,
+                    server_hostname=origin.host if tls is not None else None,
+                )
+        except TimeoutError:
+            raise UpstreamFault("connect", f"no connection within {seconds:g} s") from None
+        except ssl.SSLCertVerificationError as failure:
+            raise UpstreamFault("connect", f"the certificate was not accepted: {failure.verify_message}") from None
+        except OSError as failure:
+            raise UpstreamFault("connect", _describe(failure)) from None
+        link = transport.get_extra_info("socket")
+        if link is not None:
+            # A provider that vanished without a word is found out, and small writes are not held back.
+            with contextlib.suppress(OSError):
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = self._make_tls()
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
+
+    def _read_url(self, url: str) -> tuple[Origin, str]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UpstreamFault("connect", "the provider's address is not an http or https URL")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if not target.isascii() or not target.isprintable() or " " in target:
+            raise UpstreamFault("connect", "the provider's address holds characters that a URL cannot hold")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        header = f"{host}:{parts.port}" if parts.port else host
+        found = Origin(parts.scheme, parts.hostname, port, header), target
+        if len(self._urls) >= REMEMBERED:
+            self._urls.clear()
+        self._urls[url] = found
+        return found
+
+
+class _Stream:
+    """The body of one streamed reply, and its connection's way home."""
+
+    __slots__ = ("_connection", "_ended", "_origin", "_transport", "chunks")
+
+    def __init__(self, transport: Http1Transport, origin: Origin, connection: Connection) -> None:
+        self._transport = transport
+        self._origin = origin
+        self._connection = connection
+        self._ended = False
+        self.chunks = connection.chunks(self._end)
+
+    async def close(self) -> None:
+        """Give the connection back if its reply was read to the end, else cut it."""
+        self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._transport.give_back(self._origin, self._connection)
+
+
+def _write(request: UpstreamRequest, origin: Origin, target: str) -> bytes:
+    """The request's bytes. A line break in a header would begin another header, so it is refused."""
+    lines = [f"{request.method} {target} HTTP/1.1\r\nhost: {origin.host_header}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in request.headers]
+    if not any(name == "user-agent" for name, _ in request.headers):
+        lines.append("user-agent: router-gateway\r\n")
+    body = request.body
+    if body or request.method in ("POST", "PUT", "PATCH"):
+        lines.append(f"content-length: {len(body)}\r\n")
+    head = "".join(lines)
+    if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1 or "\0" in head:
+        raise UpstreamFault("connect", "a header of the request holds a line break")
+    try:
+        return head.encode("latin-1") + b"\r\n" + body
+    except UnicodeEncodeError:
+        raise UpstreamFault("connect", "a header of the request holds characters that HTTP cannot send") from None
+
+
+def _describe(failure: OSError) -> str:
+    if isinstance(failure, socket.gaierror):
+        return "the provider's name was not found"
+    return failure.strerror or type(failure).__name__
