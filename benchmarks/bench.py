@@ -62,7 +62,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a look in a few minutes: fewer rounds, and shorter ones")
     parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
     parser.add_argument("--engine", choices=["granian", "hypercorn"], default="granian")
-    parser.add_argument("--upstream-engine", choices=["pyreqwest", "httpx"], default="pyreqwest")
+    parser.add_argument("--upstream-engine", choices=["http1", "pyreqwest", "httpx"], default="http1")
     parser.add_argument("--self-test", action="store_true", help="the floor in the gateway's place: shows the noise")
     return parser
 
