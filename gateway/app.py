@@ -195,6 +195,8 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
     )
     # A redirect would drop the body of a POST and answer where an error is due.
     app.router.redirect_slashes = False
+    # A mount's pattern stops at a line break (%0A), and Starlette's own 404 speaks no dialect.
+    app.router.default = RootMount(gateway.table)
     return app
 
 

@@ -15,6 +15,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.exchange import Handler
 from gateway.ingress.body import Receive, Scope, Send
 from gateway.ingress.edge import Edge
+from gateway.ingress.paths import checked_path
 
 _ROUTER_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,12}")
 
@@ -87,7 +88,7 @@ class RootMount:
         name = scope["raw_path"].partition(b"/")[2].partition(b"/")[0]
         app = table.direct.get(name)
         if app is None:
-            await table.edge.refuse(scope, send, _no_provider(name, table.direct))
+            await table.edge.refuse(scope, send, _no_route(scope["raw_path"], name, table.direct))
         else:
             await app(scope, receive, send)
 
@@ -114,6 +115,15 @@ def _no_router(name: bytes, routers: Mapping[bytes, RouteApp]) -> GatewayError:
     return GatewayError("router_not_found", f"There is no router {text!r}.{_closest(text, routers)}")
 
 
+def _no_route(raw_path: bytes, name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
+    """What is wrong with the path itself counts first: it may be why no mount took it."""
+    try:
+        checked_path(raw_path)
+    except GatewayError as error:
+        return error
+    return _no_provider(name, direct)
+
+
 def _no_provider(name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
     text = _shown(name)
     return GatewayError(
@@ -124,8 +134,9 @@ def _no_provider(name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
 
 
 def _closest(text: str, names: Mapping[bytes, RouteApp]) -> str:
-    close = get_close_matches(text, [name.decode() for name in names], n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    plain = {name.decode().lower(): name.decode() for name in names}
+    close = get_close_matches(text.lower(), plain, n=1)
+    return f" Did you mean {plain[close[0]]!r}?" if close else ""
 
 
 def _shown(name: bytes) -> str:
