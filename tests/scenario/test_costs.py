@@ -1,0 +1,128 @@
+"""What a request costs in things that can be counted: function calls, clock reads, timers, tasks, calls upstream.
+
+Times vary from machine to machine and are measured in benchmarks/. Counts do not, so each is held to
+what it is today: a number that must rise is raised here, with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from tests.support.house import OPENAI, Serve, Served, chat
+from tests.support.scripted import chat_stream, ok, stream
+
+YAML = """
+routers:
+  one:
+    load-balance:
+      chat: {strategy: weighted, providers: [{provider: openai, weight: 7}, {provider: openai/gpt-4.1, weight: 3}]}
+"""
+PATH = "/router/one/v1/chat/completions"
+
+WHOLE_CALLS: Final = 66
+STREAM_CALLS: Final = 128
+"""Of a stream of 14 events."""
+CHUNK_CALLS: Final = 2
+"""One resumption of the reply's generator, one of the tap."""
+
+
+@dataclass
+class Cost:
+    """calls: Python functions entered in the gateway and in Starlette, by `file:name`; a coroutine that is
+    resumed counts again. timers, tasks: asked of the loop."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    timers: int = 0
+    tasks: int = 0
+    upstream: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.calls.total()
+
+
+async def cost_of(served: Served, body: dict[str, Any]) -> Cost:
+    """One request, after others like it have filled what is remembered."""
+    for _ in range(3):
+        await served.client.post(PATH, body)
+    cost = Cost()
+    loop = asyncio.get_running_loop()
+    call_later, create_task = loop.call_later, loop.create_task
+    before = len(served.upstream.sent)
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            file = frame.f_code.co_filename
+            for package in ("/gateway/", "/starlette/"):
+                if package in file and "/tests/" not in file:
+                    cost.calls[f"{file.rpartition(package)[2]}:{frame.f_code.co_name}"] += 1
+
+    def count_timer(delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        cost.timers += 1
+        return call_later(delay, callback, *args, **kwargs)
+
+    def count_task(coroutine: Any, **kwargs: Any) -> Any:
+        cost.tasks += 1
+        return create_task(coroutine, **kwargs)
+
+    loop.call_later, loop.create_task = count_timer, count_task  # type: ignore[method-assign,assignment]
+    sys.setprofile(profile)
+    try:
+        reply = await served.client.post(PATH, body)
+    finally:
+        sys.setprofile(None)
+        loop.call_later, loop.create_task = call_later, create_task  # type: ignore[method-assign]
+    assert reply.status == 200
+    # The client's own task, in which a server would run the request.
+    cost.tasks -= 1
+    cost.upstream = len(served.upstream.sent) - before
+    return cost
+
+
+async def test_a_whole_request(serve: Serve) -> None:
+    served = serve(YAML)
+    served.upstream.on(OPENAI, ok())
+    cost = await cost_of(served, chat())
+    assert cost.total <= WHOLE_CALLS, sorted(cost.calls.items())
+    assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
+    again = await cost_of(served, chat())
+    assert again.calls == cost.calls
+
+
+async def test_a_stream_and_each_of_its_chunks(serve: Serve) -> None:
+    served = serve(YAML)
+    costs = []
+    for words in (10, 110):
+        served.upstream.on(OPENAI, stream(chat_stream(["word "] * words)))
+        costs.append(await cost_of(served, chat(stream=True)))
+    short, long = costs
+    assert short.total <= STREAM_CALLS, sorted(short.calls.items())
+    more = long.calls - short.calls
+    assert more.total() <= CHUNK_CALLS * 100, sorted(more.items())
+    # A chunk starts no timer and no task, whatever their number.
+    assert (long.timers, long.tasks) == (short.timers, short.tasks) == (3, 1)
+    assert (long.upstream, short.upstream) == (1, 1)
+
+
+@pytest.mark.parametrize("routers", [1, 500])
+async def test_the_number_of_routers_costs_a_request_nothing(serve: Serve, routers: int) -> None:
+    more = "".join(f"  r{n}: {{load-balance: {{chat: {{providers: [openai]}}}}}}\n" for n in range(routers))
+    served = serve(YAML + more)
+    served.upstream.on(OPENAI, ok())
+    assert (await cost_of(served, chat())).total <= WHOLE_CALLS
+
+
+async def test_the_size_of_a_body_costs_no_calls(serve: Serve) -> None:
+    served = serve(YAML)
+    served.upstream.on(OPENAI, ok())
+    small = await cost_of(served, chat("gpt-4o"))
+    large = await cost_of(served, chat("gpt-4o", messages=[{"role": "user", "content": "x" * 1000}] * 1000))
+    assert large.total == small.total
