@@ -94,6 +94,8 @@ class Edge:
                 return
             exchange.status = reply.status
             reply.headers.append((b"x-request-id", exchange.id.encode()))
+            if exchange.call.dialect == "anthropic":
+                reply.headers.append((b"request-id", exchange.id.encode()))
             if reply.rest is not None:
                 watch.start()
             await relay(reply, exchange, send)
@@ -189,6 +191,8 @@ class Edge:
             (b"x-request-id", exchange.id.encode()),
             (b"x-gateway-error", error.code.encode()),
         ]
+        if dialect == "anthropic":
+            headers.append((b"request-id", exchange.id.encode()))
         if exchange.attempts:
             headers.append((b"x-gateway-provider", exchange.provider.encode()))
             headers.append((b"x-gateway-attempts", str(len(exchange.attempts)).encode()))

@@ -36,7 +36,12 @@ _NOT_BACK = _HOP_BY_HOP | frozenset(
     b"content-length set-cookie set-cookie2 server date alt-svc strict-transport-security nel report-to via "
     b"expect-ct x-powered-by cf-ray cf-cache-status x-envoy-upstream-service-time".split()
 )
-_RENAMED_BACK = ((b"x-ratelimit-", b"x-upstream-ratelimit-"), (b"x-request-id", b"x-upstream-request-id"))
+_RENAMED_BACK = (
+    (b"x-ratelimit-", b"x-upstream-ratelimit-"),
+    (b"x-request-id", b"x-upstream-request-id"),
+    # Anthropic's name for it, which its SDK reads: the client's is the gateway's own.
+    (b"request-id", b"x-upstream-request-id"),
+)
 _REMEMBERED = 1024
 _upstream_names: dict[bytes, str] = {}
 _back_names: dict[bytes, bytes] = {}

@@ -257,6 +257,6 @@ async def test_redirects_of_a_provider_are_not_followed_and_not_passed_on(serve:
 @pytest.mark.parametrize(("path", "expected"), [("/anthropic/v1/messages", 200), ("/router/none/v1/messages", 404)])
 async def test_anthropic_s_clients_find_the_request_id_where_they_look(serve: Serve, path: str, expected: int) -> None:
     served = serve(BARE)
-    served.upstream.on(ANTHROPIC, ok(message_reply(), headers=(("request-id", "req_theirs"),)))
+    served.upstream.on(ANTHROPIC, ok(message_reply(), ("request-id", "req_theirs")))
     reply = await served.client.post(path, message(), headers={"x-request-id": "mine"})
     assert (reply.status, reply.headers["request-id"], reply.headers["x-request-id"]) == (expected, "mine", "mine")

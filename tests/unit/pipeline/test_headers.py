@@ -30,7 +30,7 @@ OURS = ["x-gateway-router", "x-end-user", "cache-control"]
 OTHER_REQUEST = ["x-http-method-override", "x-original-url", "x-rewrite-url", "x-host"]
 KEPT_BACK = [
     "content-type", "content-encoding", "openai-processing-ms", "openai-version",
-    "anthropic-ratelimit-tokens-remaining", "request-id", "retry-after", "etag", "location",
+    "anthropic-ratelimit-tokens-remaining", "retry-after", "etag", "location",
     "x-should-retry", "cache-control",
 ]  # fmt: skip
 NOT_BACK = [
@@ -74,6 +74,7 @@ def test_what_is_about_the_providers_connection_does_not_come_back(name: str) ->
         (b"x-ratelimit-remaining-tokens", b"x-upstream-ratelimit-remaining-tokens"),
         (b"x-ratelimit-limit-requests", b"x-upstream-ratelimit-limit-requests"),
         (b"x-request-id", b"x-upstream-request-id"),
+        (b"request-id", b"x-upstream-request-id"),
     ],
 )
 def test_a_providers_numbers_are_not_taken_for_ours(name: bytes, shown: bytes) -> None:
