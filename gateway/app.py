@@ -12,12 +12,12 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
@@ -39,6 +39,7 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """Sent to a worker when the process begins to stop, before its server hears of it."""
 
 _SNAPSHOT_EVERY = 1.0
+_SECRET_WORDS = ("auth", "key", "secret", "token")
 YOUNG_OBJECTS = 50_000
 """So many container objects more than before, and the collector looks at the young ones."""
 
@@ -48,7 +49,18 @@ class Application(Starlette):
     no exception out, and a bug in an ops page is the server's 500."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return self.router
+        router = self.router
+
+        # Not a coroutine of its own: it stands before every request.
+        def enter(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return _close(send) if scope["type"] == "websocket" else router(scope, receive, send)
+
+        return enter
+
+
+async def _close(send: Send) -> None:
+    """No route speaks WebSocket; closing before it is accepted is told to the client as 403."""
+    await send({"type": "websocket.close", "code": 1000, "reason": "This gateway does not serve WebSocket."})
 
 
 class Gateway:
@@ -213,13 +225,17 @@ def _spare_collector() -> None:
 
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
     while True:
-        snapshots.write(ops.samples())
+        # A full disk must not end it: the next one may fit.
+        with contextlib.suppress(OSError):
+            snapshots.write(ops.samples())
         await asyncio.sleep(_SNAPSHOT_EVERY)
 
 
 def _serving(house: House) -> Serving:
-    return Serving(house.hash, tuple(house.spec.routers), house.endpoints)
+    return Serving(house.hash, tuple(house.spec.routers), house.endpoints, house.routed)
 
 
 def _secrets(house: House) -> list[str]:
-    return [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]
+    keys = [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]
+    headers = [header for endpoint in house.endpoints.values() for header in endpoint.headers]
+    return keys + [value for name, value in headers if any(word in name for word in _SECRET_WORDS)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, get_args
 from urllib.parse import urlsplit
 
@@ -113,6 +114,7 @@ class Endpoints:
             find_model=lambda model: find_model(row, model),
             missing_key_hint="" if secrets else _hint(name, row, missing),
             exact_prefix=base_url is not None,
+            notice=partial(self._runtime.log.write, "warning"),
         )
 
     def _address(self, row: Row, settings: sp.Provider, base_url: str | None) -> tuple[str, tuple[Surface, ...], str]:

@@ -35,11 +35,12 @@ _UNIFIED_GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "mo
 
 class House(msgspec.Struct, frozen=True, eq=False):
     """One config, built: what is served and what it is made of. pools: the key pools, by the name under which the
-    next config finds them."""
+    next config finds them. endpoints: by provider. routed: those that the routers list."""
 
     table: Table
     pools: dict[str, KeyPool]
     endpoints: Mapping[str, Endpoint]
+    routed: tuple[Endpoint, ...]
     spec: sp.Spec
     hash: str
 
@@ -56,6 +57,7 @@ class _Assembly:
         self._runtime = runtime
         self._endpoints = Endpoints(spec, runtime, env)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
+        self._routed: list[Endpoint] = []
         self._config_header = (b"x-gateway-config", config_hash.encode())
 
     def house(self) -> House:
@@ -92,7 +94,7 @@ class _Assembly:
             RouteApp(edge, "/ai", unified, len("/ai"), finish=finish),
             RouteApp(edge, named or "/v1", at_root, 0, finish=root_finish),
         )
-        return House(table, self._endpoints.pools, self._endpoints.by_name, self._spec, self._hash)
+        return House(table, self._endpoints.pools, self._endpoints.by_name, tuple(self._routed), self._spec, self._hash)
 
     def _router(self, name: str, router: sp.Router) -> Handler:
         reply_headers: Headers = [(b"x-gateway-router", name.encode()), self._config_header]
@@ -169,6 +171,7 @@ class _Assembly:
         for index, (target, weight) in enumerate(zip(listed, weights, strict=True)):
             endpoint = self._endpoints.of(target)
             if endpoint is not None:
+                self._routed.append(endpoint)
                 model = target.model or target.provider.partition("/")[2]
                 entries.append(Entry(endpoint, index, weight, target.priority, model, target.region or ""))
         return entries

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from starlette.routing import Route
 from gateway import __version__
 from gateway.ingress.body import Receive, Scope, Send
 from gateway.pipeline.endpoint import Endpoint
+from gateway.policy.key_pool import KeyPool
 from gateway.runtime import Runtime
 from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
 from gateway.telemetry.metrics import Sample
@@ -30,14 +31,26 @@ _BREAKER = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
 
 
 class Serving(msgspec.Struct):
-    """What serves now, as the ops pages tell it. rejected: what is wrong with the file on disk, when a
-    reload was refused and the config before it goes on serving. reload_seconds: of the last reload."""
+    """What serves now, as the ops pages tell it. endpoints: every provider that can be named. routed: those that
+    the routers list, at their own addresses and with their own keys where they have them. rejected: what is wrong
+    with the file on disk, when a reload was refused and the config before it goes on serving. reload_seconds: of
+    the last reload."""
 
     hash: str
     routers: tuple[str, ...]
     endpoints: Mapping[str, Endpoint]
+    routed: tuple[Endpoint, ...] = ()
     rejected: tuple[str, ...] = ()
     reload_seconds: float = 0.0
+
+    def pools(self) -> Mapping[str, Sequence[KeyPool]]:
+        """Every key pool in use, by provider."""
+        found: dict[str, list[KeyPool]] = {}
+        for endpoint in (*self.endpoints.values(), *self.routed):
+            pools = found.setdefault(endpoint.name, [])
+            if all(pool is not endpoint.pool for pool in pools):
+                pools.append(endpoint.pool)
+        return found
 
 
 class Ops:
@@ -71,8 +84,8 @@ class Ops:
         for target, (in_flight, worst) in targets.items():
             yield "gateway_target_in_flight", target, in_flight
             yield "gateway_breaker_state", target, worst
-        for name, endpoint in serving.endpoints.items():
-            states: list[str] = [state for key, state in endpoint.pool.states(now) if key != _KEYLESS]
+        for name, pools in serving.pools().items():
+            states: list[str] = [state for pool in pools for key, state in pool.states(now) if key != _KEYLESS]
             for state in ("active", "cooling", "quarantined") if states else ():
                 yield "gateway_keys", (name, state), states.count(state)
         yield "gateway_config_last_reload_successful", (), float(not serving.rejected)
@@ -87,7 +100,9 @@ class Ops:
     def _readyz(self) -> Response:
         serving = self._serving()
         now = self._runtime.clock.monotonic()
-        can_ask = any(endpoint.pool.available(now) for endpoint in serving.endpoints.values())
+        # Without routers the direct routes are what it is for; with them, a provider that none lists proves nothing.
+        asked = serving.routed or tuple(serving.endpoints.values())
+        can_ask = any(endpoint.pool.available(now) for endpoint in asked)
         ready = can_ask and not self._runtime.draining
         page: dict[str, object] = {
             "status": "draining" if self._runtime.draining else "ready" if ready else "no provider can be asked",
@@ -103,8 +118,8 @@ class Ops:
         now = self._runtime.clock.monotonic()
         keys = {
             name: states
-            for name, endpoint in serving.endpoints.items()
-            if (states := {key: state for key, state in endpoint.pool.states(now) if key != _KEYLESS})
+            for name, pools in serving.pools().items()
+            if (states := {key: state for pool in pools for key, state in pool.states(now) if key != _KEYLESS})
         }
         open_targets = sorted(
             f"{provider}/{label}" if label else provider

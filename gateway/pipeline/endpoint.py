@@ -61,8 +61,8 @@ class Endpoint:
     """One provider at one address."""
 
     __slots__ = (
-        "_known", "_patterns", "closed", "find_model", "headers", "missing_key_hint", "models", "name", "open_models",
-        "origin", "pool", "sites", "stream_usage", "surfaces", "title", "transport",
+        "_known", "_patterns", "closed", "find_model", "headers", "missing_key_hint", "models", "name", "notice",
+        "open_models", "origin", "pool", "sites", "stream_usage", "surfaces", "title", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Endpoint:
         find_model: Callable[[str], Model | None] = lambda model: None,
         missing_key_hint: str = "",
         exact_prefix: bool = False,
+        notice: Callable[[str, Mapping[str, str | int | float]], None] = lambda event, fields: None,
     ) -> None:
         self.name = name
         self.title = title
@@ -96,6 +97,7 @@ class Endpoint:
         self.headers = headers
         self.find_model = find_model
         self.missing_key_hint = missing_key_hint
+        self.notice = notice
         self.models = models
         self._known = frozenset(models)
         self._patterns = patterns

@@ -34,13 +34,18 @@ class Flight:
         if self._probe:
             self._probe = False
             load.breaker.success(now, probe=True)
+            self._tell("breaker closed", {})
 
     def succeed(self, now: float) -> None:
         if self._land(now):
             load = self.target.load
             if not self.streamed:
                 load.whole.observe(now - self.attempt.started, now)
-            load.breaker.success(now, probe=self._probe)
+            breaker = load.breaker
+            was_open = breaker.retry_at
+            breaker.success(now, probe=self._probe)
+            if was_open and not breaker.retry_at:
+                self._tell("breaker closed", {})
             if self.key.quarantined_until:
                 self.target.endpoint.pool.restore(self.key)
 
@@ -56,6 +61,7 @@ class Flight:
             blamed = blamed or not pool.available(now)
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
+            self._tell("provider key quarantined", {"key": self.key.name, "status": fault.status})
         breaker = self.target.load.breaker
         # Blamed or not, an attempt that failed fast must not look like a fast target. How long a stream went on
         # before it broke says nothing of the wait for its first event.
@@ -63,7 +69,10 @@ class Flight:
         waited = (self.attempt.first_byte if self.streamed else 0.0) or now
         (load.streamed if self.streamed else load.whole).penalise(waited - self.attempt.started, now)
         if blamed:
+            opens_until = breaker.retry_at
             breaker.failure(now, probe=self._probe)
+            if breaker.retry_at > opens_until:
+                self._tell("breaker opened", {"seconds": round(breaker.retry_at - now, 3), "fault": fault.kind})
         else:
             breaker.abandon(now, self._probe)
 
@@ -71,6 +80,10 @@ class Flight:
         """The client has left, or we have stopped: nobody is to blame."""
         if self._land(now):
             self.target.load.breaker.abandon(now, self._probe)
+
+    def _tell(self, event: str, fields: dict[str, str | int | float]) -> None:
+        """A change that somebody on call wants to read of."""
+        self.target.endpoint.notice(event, {"provider": self.attempt.provider, "model": self.attempt.label, **fields})
 
     def _land(self, now: float) -> bool:
         if self._landed:

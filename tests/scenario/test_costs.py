@@ -27,8 +27,8 @@ routers:
 """
 PATH = "/router/one/v1/chat/completions"
 
-WHOLE_CALLS: Final = 66
-STREAM_CALLS: Final = 128
+WHOLE_CALLS: Final = 67
+STREAM_CALLS: Final = 129
 """Of a stream of 14 events."""
 CHUNK_CALLS: Final = 2
 """One resumption of the reply's generator, one of the tap."""

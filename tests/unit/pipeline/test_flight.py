@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from gateway.core.errors import FaultKind, UpstreamFault
@@ -241,3 +243,48 @@ def test_a_probes_first_event_is_its_answer() -> None:
     assert aim.load.breaker.state(NOW + 11) == "closed"
     flight.abandon(NOW + 12)
     assert aim.load.breaker.state(NOW + 12) == "closed"
+
+
+def heard(aim: Target) -> list[tuple[str, Mapping[str, str | int | float]]]:
+    told: list[tuple[str, Mapping[str, str | int | float]]] = []
+    aim.endpoint.notice = lambda event, fields: told.append((event, fields))
+    return told
+
+
+def test_a_quarantined_key_is_told_of_by_its_name() -> None:
+    aim = target()
+    told = heard(aim)
+    flight = fly(aim)
+    fail(flight, "unauthorized", NOW, status=401)
+    assert told == [
+        (
+            "provider key quarantined",
+            {"provider": "openai", "model": "gpt-4o", "key": flight.key.name, "status": 401},
+        )
+    ]
+
+
+def test_a_breaker_is_told_of_once_when_it_opens_and_once_when_it_closes() -> None:
+    aim = target()
+    told = heard(aim)
+    flights = [fly(aim) for _ in range(7)]
+    for flight in flights:
+        fail(flight, "connect", NOW)
+    assert [event for event, _ in told] == ["breaker opened"]
+    assert told[0][1]["seconds"] == aim.load.breaker.policy.open_for
+    later = aim.load.breaker.retry_at
+    fly(aim, started=later).succeed(later + 1)
+    fly(aim, started=later + 2).succeed(later + 3)
+    assert [event for event, _ in told] == ["breaker opened", "breaker closed"]
+
+
+def test_a_streamed_probe_is_told_of_at_its_first_byte() -> None:
+    aim = target()
+    for flight in [fly(aim) for _ in range(5)]:
+        fail(flight, "connect", NOW)
+    told = heard(aim)
+    later = aim.load.breaker.retry_at
+    probe = fly(aim, streamed=True, started=later)
+    probe.see_first_byte(later + 1)
+    probe.succeed(later + 2)
+    assert [event for event, _ in told] == ["breaker closed"]
