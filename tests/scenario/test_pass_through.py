@@ -124,7 +124,7 @@ async def test_what_means_something_to_clients_comes_back_and_nothing_of_the_pro
         "x-made-up": "yes",
     }
     renamed = {"x-request-id": "req_1", "x-ratelimit-remaining-requests": "59"}
-    served.upstream.on(ALPHA, ok(chat_reply(), *dropped, *kept.items(), *renamed.items()))
+    served.upstream.on(ALPHA, ok(chat_reply(), headers=[*dropped, *kept.items(), *renamed.items()]))
     reply = await served.client.post(PATH, chat(), {"x-request-id": "mine"})
     ours = {
         "content-length", "x-request-id", "x-gateway-router", "x-gateway-provider", "x-gateway-model",
@@ -257,6 +257,6 @@ async def test_redirects_of_a_provider_are_not_followed_and_not_passed_on(serve:
 @pytest.mark.parametrize(("path", "expected"), [("/anthropic/v1/messages", 200), ("/router/none/v1/messages", 404)])
 async def test_anthropic_s_clients_find_the_request_id_where_they_look(serve: Serve, path: str, expected: int) -> None:
     served = serve(BARE)
-    served.upstream.on(ANTHROPIC, ok(message_reply(), ("request-id", "req_theirs")))
+    served.upstream.on(ANTHROPIC, ok(message_reply(), headers=[("request-id", "req_theirs")]))
     reply = await served.client.post(path, message(), headers={"x-request-id": "mine"})
     assert (reply.status, reply.headers["request-id"], reply.headers["x-request-id"]) == (expected, "mine", "mine")

@@ -206,7 +206,7 @@ async def _play(call: Sent, script: Script) -> AsyncIterator[bytes]:
     call.settle("complete")
 
 
-def ok(body: object = None, *headers: tuple[str, str], delay: float = 0.0) -> Script:
+def ok(body: object = None, *, headers: Sequence[tuple[str, str]] = (), delay: float = 0.0) -> Script:
     """200 with JSON: bytes as they are, anything else encoded; without a body, an OpenAI chat reply."""
     body = chat_reply() if body is None else body
     return Script(200, (JSON, *headers), (body if isinstance(body, bytes) else _encode(body),), delay=delay)
@@ -251,7 +251,8 @@ def hang() -> Script:
 
 def stream(
     chunks: Sequence[bytes] | None = None,
-    *headers: tuple[str, str],
+    *,
+    headers: Sequence[tuple[str, str]] = (),
     gap: float = 0.0,
     delay: float = 0.0,
     first_delay: float = 0.0,
