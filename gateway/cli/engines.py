@@ -6,10 +6,12 @@ client's leaving is told at once, SIGHUP reloads, and SIGTERM lets what is under
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 
 from gateway.app import DRAIN_SIGNAL, from_environment
 from gateway.config.spec import Server
@@ -60,6 +62,8 @@ def _serve_granian(server: Server) -> int:
         # Each worker may have the whole backlog: it is a bound on streams, not a queue.
         backpressure=BACKLOG,
         log_level=LogLevels.warning,
+        ssl_cert=Path(server.tls.certificate) if server.tls else None,
+        ssl_key=Path(server.tls.key) if server.tls else None,
         workers_kill_timeout=int(seconds(server.drain_timeout) + KILL_AFTER),
         respawn_failed_workers=True,
     ).serve()
@@ -79,6 +83,11 @@ def _serve_hypercorn(server: Server) -> int:
     config.loglevel = "WARNING"
     config.errorlog = "-"
     config.accesslog = None
+    if server.tls is not None:
+        config.certfile = server.tls.certificate
+        config.keyfile = server.tls.key
+        if importlib.util.find_spec("aioquic") is not None:
+            config.quic_bind = config.bind
     if server.workers == 1:
         _run_hypercorn_here(config)
         return 0

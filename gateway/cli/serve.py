@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from gateway.cli.engines import serve
     from gateway.cli.summary import summary
     from gateway.config.check import loaded_and_checked
+    from gateway.config.check_access import is_loopback
     from gateway.runtime import Runtime, system_clock
     from gateway.telemetry.log import Log
     from gateway.telemetry.metrics import Metrics
@@ -56,7 +57,3 @@ def run(args: argparse.Namespace) -> int:
         if server.workers > 1:
             os.environ[SNAPSHOTS_VARIABLE] = folder
         return serve(server)
-
-
-def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

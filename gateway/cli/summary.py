@@ -18,7 +18,7 @@ _GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderation
 def summary(house: House, config: str, warnings: Sequence[Problem]) -> list[str]:
     """Lines for people. config: the file's name as it was given."""
     server = house.spec.server
-    base = f"http://{_shown_host(server.host)}:{server.port}"
+    base = f"{'https' if server.tls else 'http'}://{_shown_host(server.host)}:{server.port}"
     workers = f"{server.workers} worker{'s' if server.workers > 1 else ''}"
     lines = [
         f"router-gateway {__version__} serves {config} (config {house.hash}) at {base} with {server.engine}, {workers}",

@@ -56,6 +56,13 @@ class Logging(Base, frozen=True):
     ] = "failures"
 
 
+class Tls(Base, frozen=True):
+    """The certificate of the gateway's own port. Without it the port speaks plain HTTP, for a proxy in front."""
+
+    certificate: Annotated[str, Meta(description="The file with the certificate and its chain, as PEM.")]
+    key: Annotated[str, Meta(description="The file with its private key, as PEM.")]
+
+
 class Server(Base, frozen=True):
     """Where the gateway listens and what it accepts."""
 
@@ -65,8 +72,12 @@ class Server(Base, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port.")] = 8080
     engine: Annotated[
         Literal["granian", "hypercorn"],
-        Meta(description="The ASGI server: `granian` is the fast one, `hypercorn` has HTTP/2 and HTTP/3."),
+        Meta(description="The ASGI server: `granian` is the fast one, `hypercorn` also speaks HTTP/3 (with `tls` and the `http3` extra)."),
     ] = "granian"
+    tls: Annotated[
+        Tls | None,
+        Meta(description="Serve HTTPS. With `hypercorn` and the `http3` extra, HTTP/3 on the same port too."),
+    ] = None
     workers: Annotated[int, Meta(ge=1, le=256, description="Processes; one for each core is a good number.")] = 1
     max_body_size: Annotated[Size, Meta(description="A larger request body is refused with 413.")] = "32MiB"
     max_header_size: Annotated[

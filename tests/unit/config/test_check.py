@@ -155,6 +155,10 @@ CASES = {
         ROUTER + "server: {host: 0.0.0.0}\nauth: {mode: open}",
         [],
     ),
+    "a certificate that is not there": (
+        ROUTER + "server: {tls: {certificate: /nowhere/tls.crt, key: /nowhere/tls.key}}",
+        ["2:29 tls-file", "2:52 tls-file"],
+    ),
     "other names of loopback": (ROUTER + "server: {host: '::1'}", []),
     "keys wanted and none there": (ROUTER + "auth: {mode: keys}", ["2:14 auth-without-keys"]),
     "keys there and not wanted": (
