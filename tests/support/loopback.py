@@ -74,6 +74,12 @@ class Connection:
     def close(self) -> None:
         self._writer.close()
 
+    async def end(self) -> None:
+        """Close at once, whatever is still unsent, and return when that has happened."""
+        self._writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
 
 Script = Callable[[Connection], Awaitable[None]]
 
@@ -105,25 +111,26 @@ class Loopback:
             self._tasks.discard(task)
             writer.close()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
+        for connection in self.connections:
+            await connection.end()
 
 
 @contextlib.asynccontextmanager
-async def serve(script: Script) -> AsyncIterator[Loopback]:
-    """Listen on a free loopback port. A connection is closed when its script returns; a script that
+async def serve(script: Script, port: int = 0) -> AsyncIterator[Loopback]:
+    """Listen on a loopback port, by default a free one. A connection is closed when its script returns; a script that
     fails fails the test."""
     loopback = Loopback(script)
-    server = await asyncio.start_server(loopback.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(loopback.accept, "127.0.0.1", port)
     loopback.port = server.sockets[0].getsockname()[1]
     loopback.url = f"http://127.0.0.1:{loopback.port}"
     try:
         yield loopback
     finally:
         server.close()
-        loopback.stop()
-        await asyncio.sleep(0)
+        await loopback.stop()
     if loopback.failures:
         raise loopback.failures[0]
 

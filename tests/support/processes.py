@@ -7,6 +7,7 @@ free, is awaited by asking that port, and is ended by its id. All that it writes
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -67,6 +68,21 @@ class Program:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = self._process.wait(LOOK_AGAIN)
                 raise AssertionError(f"ended with {status}, awaited: {what}\n{self.output()}")
+
+    def get(self, path: str) -> tuple[int, http.client.HTTPMessage, str]:
+        """A page, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
+        try:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, sample: str) -> float:
+        """The value of a sample on /metrics, such as `name{label="x"}`; 0 when it is not there."""
+        _, _, page = self.get("/metrics")
+        return next((float(line.split()[-1]) for line in page.splitlines() if line.startswith(f"{sample} ")), 0.0)
 
     def wait_listening(self) -> None:
         self.wait_until(lambda: listens(self.port), f"listening on {self.port}")
