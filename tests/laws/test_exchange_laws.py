@@ -37,6 +37,7 @@ OVERLOADED = sse({"error": {"message": "overloaded", "type": "server_error"}})
 delays = st.sampled_from((0.0, 0.01, 0.02, 0.5, 3.0, 29.0, 31.0))
 codes = st.sampled_from((301, 400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504, 529))
 cuts = st.integers(0, len(WHOLE))
+places = st.integers(0, len(WHOLE) - 1)
 waits = st.sampled_from((None, 0, 1, 5, 120, "soon", "Fri, 15 Jan 2027 08:20:00 GMT"))
 
 scripts: st.SearchStrategy[Script] = st.one_of(
@@ -50,8 +51,8 @@ scripts: st.SearchStrategy[Script] = st.one_of(
     st.builds(stream, gap=delays, cut_after=cuts),
     st.builds(stream, gap=delays, hang_after=cuts),
     st.builds(lambda n: stream(WHOLE[:n]), cuts),
-    st.builds(lambda n: stream([*WHOLE[:n], OVERLOADED]), cuts),
-    st.builds(lambda n: stream([*WHOLE[:n], b"data: {nonsense\n\n", *WHOLE[n:]]), cuts),
+    st.builds(lambda n: stream([*WHOLE[:n], OVERLOADED]), places),
+    st.builds(lambda n: stream([*WHOLE[:n], b"data: {nonsense\n\n", *WHOLE[n:]]), places),
     st.just(stream([*WHOLE[:-1], usage_chunk(), DONE], gap=0.1)),
     st.just(Script()),
 )
