@@ -37,15 +37,18 @@ check: dev ## lint, format, types, layers, the shipped config and schema
 		|| { echo "schemas/routers.schema.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --docs | cmp -s - docs/configuration.md \
 		|| { echo "docs/configuration.md is stale: make schema" >&2; exit 1; }
+	@$(PY) -m gateway.cli schema --providers | cmp -s - docs/providers.md \
+		|| { echo "docs/providers.md is stale: make schema" >&2; exit 1; }
 
 format: dev ## put the source into its one format
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
 
-schema: dev ## generate schemas/ and docs/configuration.md from the spec
+schema: dev ## generate schemas/, docs/configuration.md and docs/providers.md
 	@mkdir -p schemas
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
+	$(PY) -m gateway.cli schema --providers > docs/providers.md
 
 bench: dev ## measure against the floor (ARGS='--quick', '--only whole,stream')
 	@$(PY) -m benchmarks.bench $(ARGS)

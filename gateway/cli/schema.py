@@ -7,14 +7,18 @@ import sys
 
 from gateway.config.reference import configuration_page
 from gateway.config.schema import schema_text
+from gateway.providers.page import providers_page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--docs: the reference instead."""
-    parser.add_argument("--docs", action="store_true", help="print docs/configuration.md instead of the schema")
+    """--docs, --providers: a page of the documentation instead."""
+    pages = parser.add_mutually_exclusive_group()
+    pages.add_argument("--docs", action="store_true", help="print docs/configuration.md instead of the schema")
+    pages.add_argument("--providers", action="store_true", help="print docs/providers.md instead of the schema")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print it."""
-    sys.stdout.write(configuration_page() if args.docs else schema_text())
+    text = configuration_page() if args.docs else providers_page() if args.providers else schema_text()
+    sys.stdout.write(text)
     return 0

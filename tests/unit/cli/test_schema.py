@@ -15,3 +15,8 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_reference_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--docs"]) == 0
     assert capsys.readouterr().out.startswith("# Configuration\n")
+
+
+def test_the_page_of_providers_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--providers"]) == 0
+    assert capsys.readouterr().out.startswith("# Providers\n")
