@@ -141,7 +141,8 @@ class Candidates:
             return _RANK[self._named(endpoint, model, owners)], model
         if not named:
             knowledge = endpoint.knowledge_of(model, owners)
-            if knowledge == "knows":
+            # A mapping that names the provider means it, even where a pattern such as `*` has every name.
+            if knowledge == "knows" and not any(name.startswith(f"{endpoint.name}/") for name in mapped):
                 return _RANK["knows"], model
         else:
             knowledge = "refuses"

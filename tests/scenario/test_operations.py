@@ -244,3 +244,28 @@ async def test_what_is_under_way_is_shown(serve: Serve) -> None:
         assert await served.metric("gateway_target_in_flight", provider="alpha") == 1
     assert await served.metric("gateway_requests_in_flight") == 0
     assert await served.metric("gateway_target_in_flight", provider="alpha") == 0
+
+
+@pytest.mark.parametrize("page", ["/livez", "/readyz", "/health", "/metrics"])
+async def test_the_pages_are_for_reading(serve: Serve, page: str) -> None:
+    served = serve()
+    assert (await served.client.get(page)).status == 200
+    head = await served.client.request("HEAD", page)
+    assert head.status == 200
+    assert (await served.client.post(page, {})).status == 405
+
+
+async def test_the_pages_do_not_count_as_requests(serve: Serve) -> None:
+    served = serve()
+    for page in ("/livez", "/readyz", "/health", "/metrics"):
+        await served.client.get(page)
+    assert await served.metric("gateway_requests_total") == 0
+
+
+async def test_metrics_keep_to_the_text_format(serve: Serve) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, ok())
+    await served.client.post(SOLO, chat('odd "name"\\'))
+    reply = await served.client.get("/metrics")
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert await served.metric("gateway_requests_total") == 1

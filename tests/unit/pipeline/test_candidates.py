@@ -186,6 +186,12 @@ def test_a_model_of_a_provider_that_is_not_listed_does_not_pass() -> None:
             id="the-longer-name-counts",
         ),
         pytest.param("gpt-4o", {"gpt-4o": ("xai/grok-9",)}, [("openai", "gpt-4o")], id="to-nobody-here"),
+        pytest.param(
+            "gpt-4o",
+            {"gpt-4o": ("openai/gpt-4.1",)},
+            [("openai", "gpt-4.1")],
+            id="a-provider-that-is-named-is-meant-though-it-has-the-model",
+        ),
     ],
 )
 def test_a_mapping_says_what_a_model_is_elsewhere(
