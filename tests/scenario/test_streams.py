@@ -7,6 +7,7 @@ import pytest
 from tests.support.house import ALPHA, ANTHROPIC, BARE, BETA, GEMINI, OPENAI, Serve, chat, generate, message
 from tests.support.scripted import (
     DONE,
+    Script,
     chat_chunk,
     chat_stream,
     generate_reply,
@@ -271,3 +272,72 @@ async def test_audio_is_passed_as_it_comes(serve: Serve) -> None:
     reply = await served.client.post("/openai/v1/audio/speech", {"model": "tts-1", "input": "Hi", "voice": "alloy"})
     assert (reply.headers["content-type"], reply.chunks) == ("audio/mpeg", [b"\x00\x01", b"\xff"])
     assert not reply.broken
+
+
+async def test_pings_are_no_first_event(serve: Serve) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, stream([b": ping\n\n"], endless=True, gap=1))
+    served.upstream.on(BETA, stream())
+    reply = await served.client.post(PATH, chat(stream=True))
+    assert reply.chunks == chat_stream()
+    assert served.upstream.last.at == 30
+    assert served.upstream.cancelled_calls == 1
+
+
+async def test_pings_keep_a_stream_that_has_begun_alive(serve: Serve) -> None:
+    served = serve()
+    pieces = [chat_stream()[0], *[b": ping\n\n"] * 20, *chat_stream()[1:]]
+    served.upstream.on(ALPHA, stream(pieces, gap=20))
+    reply = await served.client.post(PATH, chat(stream=True))
+    assert reply.chunks == pieces
+    assert not reply.broken
+
+
+async def test_an_event_without_end_is_not_kept_for_ever(serve: Serve) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, stream([b"data: " + b"x" * 1_000_000], endless=True))
+    served.upstream.on(BETA, stream())
+    reply = await served.client.post(PATH, chat(stream=True))
+    assert reply.chunks == chat_stream()
+    assert served.upstream.to(ALPHA)[0].read <= 18
+    assert served.upstream.cancelled_calls == 1
+
+
+async def test_an_event_without_end_after_commit_breaks_the_stream(serve: Serve) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, stream([chat_stream()[0], b"data: " + b"x" * 1_000_000], endless=True))
+    reply = await served.client.post(PATH, chat(stream=True))
+    assert reply.broken
+    assert reply.chunks[0] == chat_stream()[0]
+    assert reply.chunks[1].startswith(b'data: {"error"')
+    assert len(reply.chunks) == 2
+
+
+async def test_an_error_reply_without_end_is_read_as_far_as_it_is_worth(serve: Serve) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, Script(500, chunks=(b"x" * 100_000,), then="endless"))
+    served.upstream.on(BETA, stream())
+    assert (await served.client.post(PATH, chat(stream=True))).chunks == chat_stream()
+    assert served.upstream.to(ALPHA)[0].read <= 12
+
+
+@pytest.mark.parametrize("then", ["cut", "hang"])
+async def test_an_error_reply_whose_body_breaks_off_is_still_that_error(serve: Serve, then: str) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, Script(500, chunks=(b'{"err',), then=then))  # type: ignore[arg-type]
+    served.upstream.on(BETA, stream())
+    assert (await served.client.post(PATH, chat(stream=True))).chunks == chat_stream()
+    assert await served.metric("gateway_faults_total", provider="alpha") == 1
+
+
+async def test_a_dialect_s_own_end_for_a_failure_is_an_orderly_end(serve: Serve) -> None:
+    served = serve(BARE)
+    created = sse({"type": "response.created", "response": {"model": "gpt-4o"}}, "response.created")
+    error = {"code": "server_error", "message": "x"}
+    failed = sse({"type": "response.failed", "response": {"model": "gpt-4o", "error": error}}, "response.failed")
+    served.upstream.on(OPENAI, stream([created, failed]))
+    reply = await served.client.post("/ai/v1/responses", {"model": "gpt-4o", "input": "Hi", "stream": True})
+    assert reply.chunks == [created, failed]
+    assert not reply.broken
+    assert await served.metric("gateway_requests_total", outcome="broken") == 1
+    assert await served.metric("gateway_faults_total", provider="openai") == 1
