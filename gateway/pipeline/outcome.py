@@ -52,8 +52,10 @@ def error_after(exchange: Exchange, fault: UpstreamFault, refusals: Sequence[Ref
     """The last fault, told to the client. A provider's own JSON error goes through as it came, for
     it says most; a provider that dislikes our key is our trouble and never looks like the client's."""
     error = error_of(fault, exchange.provider)
-    if fault.kind == "rate-limited" and error.retry_after is None:
-        error.retry_after = soonest(refusals)
+    if fault.kind == "rate-limited":
+        # Another target may be back before the one that was asked last.
+        times = [time for time in (error.retry_after, soonest(refusals)) if time is not None]
+        error.retry_after = min(times, default=None)
     tries = len(exchange.attempts)
     if tries > 1:
         providers = dict.fromkeys(attempt.provider for attempt in exchange.attempts)

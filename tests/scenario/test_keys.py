@@ -211,3 +211,13 @@ async def test_several_keys_may_stand_in_one_variable(serve: Serve) -> None:
     for _ in range(4):
         await served.client.post("/router/r/v1/chat/completions", chat())
     assert keys(served) == ["k1", "k2", "k3", "k1"]
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(5, 20), (20, 5)])
+async def test_a_429_of_all_targets_names_the_soonest_time(serve: Serve, alpha: int, beta: int) -> None:
+    served = serve()
+    served.upstream.on(ALPHA, status(429, retry_after=alpha))
+    served.upstream.on(BETA, status(429, retry_after=beta))
+    reply = await served.client.post("/router/duo/v1/chat/completions", chat())
+    assert (reply.status, reply.headers["retry-after"]) == (429, "5")
+    assert served.upstream.hosts() == [ALPHA, BETA]
