@@ -84,11 +84,14 @@ class _Assembly:
         finish = self._finishes(self._spec.unified_api)
         named = self._spec.default_router
         at_root, root_finish = handlers[named] if named else (unified, finish)
+        direct_finish = self._finishes(sp.Router())
         table = Table(
             edge,
             routers,
             {
-                name.encode(): RouteApp(edge, f"/{name}", stack(layers, self._direct(endpoint)), 1 + len(name))
+                name.encode(): RouteApp(
+                    edge, f"/{name}", stack(layers, self._direct(endpoint)), 1 + len(name), finish=direct_finish
+                )
                 for name, endpoint in self._endpoints.by_name.items()
             },
             RouteApp(edge, "/ai", unified, len("/ai"), finish=finish),

@@ -105,6 +105,19 @@ async def test_finish_waits_for_a_whole_reply_for_its_usage(serve: Serve) -> Non
     assert await served.metric("gateway_tokens_total", provider="alpha", kind="output") == 3
 
 
+@pytest.mark.parametrize(
+    ("path", "model"), [("/alpha", "x"), ("/ai", "alpha/x"), ("", "alpha/x"), ("/router/solo", "x")]
+)
+async def test_finish_is_for_every_way_in(serve: Serve, path: str, model: str) -> None:
+    served = serve(FINISH)
+    served.upstream.on(ALPHA, ok(delay=7))
+    connection = served.client.connect("POST", f"{path}/v1/chat/completions", json=chat(model))
+    await asyncio.sleep(1)
+    await connection.disconnect()
+    assert served.upstream.last.end == "complete"
+    assert elapsed() == 7
+
+
 async def test_finish_still_has_its_limits(serve: Serve) -> None:
     served = serve(FINISH)
     served.upstream.on(ALPHA, stream(hang_after=2))
