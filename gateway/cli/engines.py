@@ -10,12 +10,21 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterable
+from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.app import DRAIN_SIGNAL, from_environment
 from gateway.config.spec import Server
 from gateway.core.units import seconds
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from hypercorn.config import Config, Sockets
 
 BACKLOG = 4096
 """Granian bounds the requests in flight by it, streams included."""
@@ -23,12 +32,28 @@ BACKLOG = 4096
 KILL_AFTER = 5.0
 """Seconds after the drain timeout at which a process that still lives is killed."""
 
+RESPAWN_AFTER = 1.0
+"""Seconds until a worker that has died is replaced."""
+
 _APPLICATION = "gateway.app:from_environment"
 
 
 def serve(server: Server) -> int:
     """Serve until SIGTERM or SIGINT. The workers find the config in the environment."""
     return _serve_hypercorn(server) if server.engine == "hypercorn" else _serve_granian(server)
+
+
+def why_not_bound(host: str, port: int) -> str:
+    """Why an address cannot be listened on, or ``. Granian shares a port with whoever has it, so that two
+    gateways would take turns at answering."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 def _serve_granian(server: Server) -> int:
@@ -72,7 +97,6 @@ def _serve_granian(server: Server) -> int:
 
 def _serve_hypercorn(server: Server) -> int:
     from hypercorn.config import Config
-    from hypercorn.run import run
 
     config = Config()
     host = f"[{server.host}]" if ":" in server.host else server.host
@@ -89,17 +113,16 @@ def _serve_hypercorn(server: Server) -> int:
         if importlib.util.find_spec("aioquic") is not None:
             config.quic_bind = config.bind
     if server.workers == 1:
-        _run_hypercorn_here(config)
+        _run_hypercorn(config)
         return 0
-    config.application_path = f"{_APPLICATION}()"
-    config.workers = server.workers
-    signal.signal(signal.SIGHUP, lambda *_: _tell(_children(), signal.SIGHUP))
-    return run(config) or 0
+    return _supervise(config, server.workers)
 
 
-def _run_hypercorn_here(config: object) -> None:
+def _run_hypercorn(config: Config, sockets: Sockets | None = None) -> None:
+    """One worker, until SIGTERM or SIGINT. sockets: those that it shares with others."""
     import uvloop
-    from hypercorn.asyncio import serve as serve_here
+    from hypercorn.asyncio.run import worker_serve
+    from hypercorn.utils import wrap_app
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -111,14 +134,47 @@ def _run_hypercorn_here(config: object) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, begin)
-        await serve_here(from_environment(), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+        app = wrap_app(from_environment(), config.wsgi_max_body_size, "asgi")  # type: ignore[arg-type]
+        await worker_serve(app, config, sockets=sockets, shutdown_trigger=stop.wait)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
 
 
-def _children() -> list[int | None]:
-    return [child.pid for child in multiprocessing.active_children()]
+def _supervise(config: Config, number: int) -> int:
+    """Hypercorn's workers. Its own supervisor restarts them on SIGHUP and does not tell them of a drain."""
+    processes = multiprocessing.get_context("spawn")
+    sockets = config.create_sockets()
+    stopping: list[int] = []
+
+    def start() -> SpawnProcess:
+        worker = processes.Process(target=_run_hypercorn, args=(config, sockets))
+        worker.start()
+        return worker
+
+    def tell(told: int, _: object) -> None:
+        if told != signal.SIGHUP:
+            stopping.append(told)
+            # While one process has them, connections are taken that nobody answers.
+            for shared in (*sockets.secure_sockets, *sockets.insecure_sockets, *sockets.quic_sockets):
+                shared.close()
+        _tell((worker.pid for worker in workers), signal.SIGHUP if told == signal.SIGHUP else signal.SIGTERM)
+
+    workers = [start() for _ in range(number)]
+    for told in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(told, tell)
+    while True:
+        wait([worker.sentinel for worker in workers])
+        if not stopping:
+            # Not at once: one that cannot start would be started without end.
+            time.sleep(RESPAWN_AFTER)
+        if stopping:
+            break
+        workers = [worker if worker.is_alive() else start() for worker in workers]
+    for worker in workers:
+        worker.join(config.graceful_timeout)
+        worker.kill()
+    return 0
 
 
 def _tell(pids: Iterable[int | None], number: signal.Signals) -> None:

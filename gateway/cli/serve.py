@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     from gateway.app import CONFIG_VARIABLE, SNAPSHOTS_VARIABLE
     from gateway.assemble.house import assemble
-    from gateway.cli.engines import serve
+    from gateway.cli.engines import serve, why_not_bound
     from gateway.cli.summary import summary
     from gateway.config.check import loaded_and_checked
     from gateway.config.check_access import is_loopback
@@ -44,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
     server = msgspec.structs.replace(loaded.spec.server, **given)
     if not is_loopback(server.host) and loaded.spec.auth.mode is None:
         print(f"--host {server.host}: another address than loopback needs auth.mode in {config}.", file=sys.stderr)
+        return 1
+    if taken := why_not_bound(server.host, server.port):
+        print(f"{server.host}:{server.port} cannot be listened on: {taken}. Nothing was started.", file=sys.stderr)
         return 1
     spec = msgspec.structs.replace(loaded.spec, server=server)
     clock = system_clock()
