@@ -14,6 +14,12 @@ from gateway.config.subject import Known, Rule, Subject
 from gateway.providers.catalog import CATALOG, RESERVED
 
 _PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".lan", ".svc", ".home.arpa", ".test")
+_OF_THE_CONNECTION: Final = frozenset(
+    (
+        "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-connection", "te",
+        "trailer", "transfer-encoding", "upgrade",
+    )
+)  # fmt: skip
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
@@ -99,6 +105,10 @@ def header_names(subject: Subject) -> Iterator[Problem]:
             path = ("providers", name, "headers", header)
             if not _HEADER_NAME.fullmatch(header):
                 yield subject.origins.error("header", path, "this cannot be the name of a header", at_key=True)
+            elif header.lower() in _OF_THE_CONNECTION:
+                yield subject.origins.error(
+                    "header", path, f"`{header}` is about the connection, and the gateway's own to say", at_key=True
+                )
             elif not value.isprintable() or not value.isascii():
                 yield subject.origins.error("header", path, "a header's value has printable ASCII characters alone")
 

@@ -3,7 +3,7 @@
 What lives here: bytes in, one reply at a time out; llhttp (through httptools) reads the grammar.
 No pool, no names, no retries. The law: whoever waits is woken once for each read of the socket and
 not once for each piece in it, a reader that is slow stops the socket, and a connection is used
-again only when its reply was read to a proper end.
+again only when its request was sent and its reply read to a proper end, with nothing after it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, cast
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Headers
@@ -21,31 +21,32 @@ HIGH_WATER: Final = 256 * 1024
 """Bytes of a stream that wait for their reader before the socket is not read any more."""
 
 MAX_HEAD: Final = 256 * 1024
-"""Bytes of a reply's headers, all together."""
+"""Bytes without a body in them: a reply's headers with the interim replies before it, or its trailers."""
+
+_SURPLUS: Final = "the provider sent bytes that were not asked for"
 
 
 class Connection(asyncio.Protocol):
     """A connection and the reply that is being read from it.
 
-    idle_since: loop time of its return to the pool. reused: it has carried a reply before. may_return: the
-    reply is over, and another may follow on this connection.
+    idle_since: loop time of its return to the pool. reused: it has carried a reply before.
     """
 
     __slots__ = (
-        "_body", "_closed_by_peer", "_done", "_head_size", "_length_known", "_limit", "_loop", "_lost", "_parser",
+        "_barren", "_body", "_closed_by_peer", "_done", "_limit", "_loop", "_lost", "_may_return", "_parser",
         "_parser_fed", "_paused", "_size", "_streamed", "_transport", "_waiter", "_without_body", "headers",
-        "idle_since", "may_return", "reused", "status",
+        "idle_since", "reused", "status",
     )  # fmt: skip
+
+    _transport: asyncio.Transport
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str | None = None
         self._paused = False
         self._closed_by_peer = False
         self.reused = False
-        self.may_return = False
         self.idle_since = 0.0
         self._begin(streamed=False, without_body=False, limit=0)
 
@@ -56,39 +57,46 @@ class Connection(asyncio.Protocol):
         self._limit = limit
         self._body: list[bytes] = []
         self._parser_fed = False
-        self._head_size = 0
+        self._barren = 0
         self._size = 0
-        self._length_known = False
         self._done = False
-        self.may_return = False
+        self._may_return = False
         self.status = 0
         self.headers: Headers = []
 
     def is_usable(self) -> bool:
         """Whether the other side has kept it open, as far as anybody here has heard."""
-        return self._lost is None and self._transport is not None and not self._transport.is_closing()
+        return self._lost is None and not self._transport.is_closing()
+
+    def may_return(self) -> bool:
+        """Whether the exchange is over on both sides, and another may follow on this connection. A reply may
+        come before all of its request is sent; what is left of that would stand before the next one."""
+        return self._may_return and self.is_usable() and not self._transport.get_write_buffer_size()
 
     def was_closed_unread(self) -> bool:
         """Whether the other side closed it without a byte of a reply, after it had carried others: a
         kept-alive connection that was given up just as it was used."""
         return self.reused and self._closed_by_peer and not self._parser_fed
 
-    def abort(self) -> None:
-        """Close at once, whatever is under way."""
-        if self._transport is not None:
-            self._transport.abort()
+    def abort(self, why: str = "the gateway closed the connection") -> None:
+        """Close at once, whatever is under way. Whoever waits is told why."""
+        if self._lost is None:
+            self._lost = why
+        self._transport.abort()
+        self._wake()
 
-    async def ask(self, message: bytes, *, streamed: bool, without_body: bool, limit: int) -> None:
+    async def ask(self, head: bytes, body: bytes, *, streamed: bool, without_body: bool, limit: int) -> None:
         """Send a request and wait for the head of its reply, or unless `streamed` for all of it.
 
         limit: bytes of a whole body. Raises UpstreamFault: `connect` while there is no head, `cut` after it,
         `unavailable` for a reply that is too large. A wait that is cancelled closes the connection.
         """
         self._begin(streamed=streamed, without_body=without_body, limit=limit)
-        assert self._transport is not None
         if self._lost is not None:
             raise UpstreamFault("connect", self._lost)
-        self._transport.write(message)
+        self._transport.write(head)
+        if body:
+            self._transport.write(body)
         while not (self._done or (streamed and self.status)):
             if self._lost is not None:
                 raise UpstreamFault("cut" if self.status else "connect", self._lost, status=self.status)
@@ -96,31 +104,34 @@ class Connection(asyncio.Protocol):
         if self._size > limit and not streamed:
             raise UpstreamFault("unavailable", f"the reply is larger than {limit} bytes", status=self.status)
 
-    def whole(self) -> bytes:
-        """The body of a reply that was waited for to its end."""
-        body = self._body
+    def take_whole(self) -> bytes:
+        """The body of a reply that was waited for to its end. It is not kept here, where it would stay as long
+        as the connection is idle."""
+        body, self._body = self._body, []
         return body[0] if len(body) == 1 else b"".join(body)
 
     async def chunks(self, ended: Callable[[], None]) -> AsyncGenerator[bytes, None]:
         """The body of a streamed reply as it comes: what one read of the socket brought is one chunk.
-        ended: called when it was read to its end."""
-        while True:
-            body = self._body
-            if body:
-                chunk = body[0] if len(body) == 1 else b"".join(body)
-                body.clear()
-                self._size = 0
-                if self._paused:
-                    self._paused = False
-                    cast("asyncio.Transport", self._transport).resume_reading()
-                yield chunk
-            elif self._done:
-                ended()
-                return
-            elif self._lost is not None:
-                raise UpstreamFault("cut", self._lost, status=self.status)
-            else:
-                await self._wait()
+        ended: called when nobody will read any more of it, whether it was read to its end or not."""
+        try:
+            while True:
+                body = self._body
+                if body:
+                    chunk = body[0] if len(body) == 1 else b"".join(body)
+                    body.clear()
+                    self._size = 0
+                    if self._paused and self._lost is None:
+                        self._paused = False
+                        self._transport.resume_reading()
+                    yield chunk
+                elif self._done:
+                    return
+                elif self._lost is not None:
+                    raise UpstreamFault("cut", self._lost, status=self.status)
+                else:
+                    await self._wait()
+        finally:
+            ended()
 
     async def _wait(self) -> None:
         self._waiter = waiter = self._loop.create_future()
@@ -137,76 +148,81 @@ class Connection(asyncio.Protocol):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _break(self, why: str) -> None:
-        if self._lost is None:
-            self._lost = why
-        self.abort()
-        self._wake()
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._done or (self._waiter is None and not self._streamed):
-            # Bytes that nobody asked for: the two sides do not mean the same reply any more.
-            self._break("the provider sent more than its reply")
+        done = self._done
+        if done or (self._waiter is None and not self._streamed):
+            # The two sides do not mean the same reply any more.
+            self.abort(_SURPLUS)
             return
         self._parser_fed = True
+        before = self._size
         try:
             self._parser.feed_data(data)
-        except HttpParserError as failure:
-            self._break(f"the reply is not HTTP/1.1 ({type(failure).__name__})")
+        except (HttpParserError, HttpParserUpgrade) as failure:
+            self.abort(_SURPLUS if self._done else f"the reply is not HTTP/1.1 ({type(failure).__name__})")
             return
-        self._tell(len(data))
-
-    def _tell(self, read: int) -> None:
-        """Wake whoever waits, if what was read is what he waits for."""
-        if self._done or (self._streamed and self.status):
+        if self._done:
             self._wake()
-        elif not self.status:
-            self._head_size += read
-            if self._head_size > MAX_HEAD:
-                self._break(f"the reply's headers are larger than {MAX_HEAD} bytes")
+            return
+        if self._size != before:
+            self._barren = 0
+        else:
+            self._barren += len(data)
+            if self._barren > MAX_HEAD:
+                self.abort(f"the reply's headers are larger than {MAX_HEAD} bytes")
                 return
         if self._streamed:
-            if self._size > HIGH_WATER and not self._paused and not self._done:
+            if self.status:
+                self._wake()
+            if self._size > HIGH_WATER and not self._paused:
                 self._paused = True
-                cast("asyncio.Transport", self._transport).pause_reading()
+                self._transport.pause_reading()
         elif self._size > self._limit:
             self._done = True
             self.abort()
-            self._wake()
 
     def eof_received(self) -> bool:
+        # Not left to connection_lost: that waits until all is written, and whoever has closed may not read either.
+        if self._lost is None and self.status and not self._has_length():
+            self._done = True
+        self._end("the provider closed the connection")
+        self._transport.abort()
         return False
 
     def connection_lost(self, failure: Exception | None) -> None:
-        if not self._done and self.status and failure is None and not self._length_known:
-            # A body without a length ends with its connection.
-            self._done = True
+        self._end(str(failure) or type(failure).__name__ if failure else "the provider cut the connection")
+
+    def _end(self, why: str) -> None:
         if self._lost is None:
             self._closed_by_peer = True
-            words = str(failure) if failure is not None else "the provider closed the connection"
-            self._lost = words or type(failure).__name__
+            self._lost = why
         self._wake()
 
+    def _has_length(self) -> bool:
+        """Whether the head says where the body ends; else that is where the connection ends."""
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+
+    def on_message_begin(self) -> None:
+        if self._done:
+            raise ValueError(_SURPLUS)
+        self.headers = []
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        # Trailers come when the headers have been handed out.
+        if not self.status:
+            self.headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:
-            self.headers = []
-            return
-        self.status = status
-        names = dict(self.headers)
-        self._length_known = b"content-length" in names or b"transfer-encoding" in names
-        if self._without_body or status in (204, 304):
-            self._length_known = True
-            self._done = True
+        if status >= 200:
+            self.status = status
+            self._done = self._without_body or status in (204, 304)
 
     def on_body(self, body: bytes) -> None:
-        if not self._done:
+        if self.status and not self._done:
             self._body.append(body)
             self._size += len(body)
 
@@ -214,4 +230,4 @@ class Connection(asyncio.Protocol):
         if self.status:
             self._done = True
             # What follows a reply to HEAD cannot be told from a body, so that connection is not used again.
-            self.may_return = not self._without_body and self._parser.should_keep_alive()
+            self._may_return = not self._without_body and self._parser.should_keep_alive()

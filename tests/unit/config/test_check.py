@@ -225,6 +225,10 @@ providers:
         ),
         ["2:34 base-url-plain", "5:78 base-url-plain"],
     ),
+    "headers that would frame the request anew": (
+        ROUTER + "providers: {openai: {headers: {Host: h, transfer-encoding: chunked}}}",
+        ["2:32 header", "2:41 header"],
+    ),
     "headers that cannot be sent": (
         ROUTER + 'providers: {openai: {headers: {"x y": a, x-z: "a\\r\\nb"}}}',
         ["2:32 header", "2:47 header"],
