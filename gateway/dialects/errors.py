@@ -106,9 +106,14 @@ def error_headers(error: GatewayError) -> Headers:
     """content-type, retry-after in whole seconds, rounded up, and the error's own headers."""
     headers: Headers = [(b"content-type", b"application/json")]
     if error.retry_after is not None and math.isfinite(error.retry_after):
-        headers.append((b"retry-after", b"%d" % max(math.ceil(error.retry_after), 0)))
+        headers.append((b"retry-after", b"%d" % _whole_seconds(error.retry_after)))
     headers.extend(error.headers)
     return headers
+
+
+def _whole_seconds(seconds: float) -> int:
+    """Rounded up, but not by a second for what is only the noise of an addition."""
+    return max(math.ceil(round(seconds, 3)), 0)
 
 
 def _shape(dialect: Dialect, error: GatewayError, request_id: str) -> dict[str, object]:
@@ -127,7 +132,7 @@ def _shape(dialect: Dialect, error: GatewayError, request_id: str) -> dict[str, 
                 }
             ]
             if error.retry_after is not None and math.isfinite(error.retry_after):
-                delay = f"{max(math.ceil(error.retry_after), 0)}s"
+                delay = f"{_whole_seconds(error.retry_after)}s"
                 details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
             status = _GEMINI[_family(error)]
             return {"error": {"code": error.status, "message": message, "status": status, "details": details}}

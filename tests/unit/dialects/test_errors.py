@@ -102,3 +102,8 @@ def test_headers_of_an_error() -> None:
     assert error_headers(error) == [(b"content-type", b"application/json"), (b"allow", b"POST")]
     assert (b"retry-after", b"2") in error_headers(LIMITED)
     assert (b"retry-after", b"1") in error_headers(GatewayError("draining", "m", retry_after=0.001))
+
+
+def test_a_retry_after_is_not_a_second_longer_for_the_noise_of_an_addition() -> None:
+    headers = dict(error_headers(GatewayError("no_eligible_target", "x", retry_after=1000.1 + 11.9 - 1000.0)))
+    assert headers[b"retry-after"] == b"12"
