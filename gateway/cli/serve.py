@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.config.problem import ConfigError
@@ -14,8 +15,8 @@ from gateway.config.problem import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default="routers.yaml", help="the configuration (default: routers.yaml)")
     parser.add_argument("--host", help="listen on this address instead of server.host")
-    parser.add_argument("--port", type=int, help="listen on this port instead of server.port")
-    parser.add_argument("--workers", type=int, help="run so many processes instead of server.workers")
+    parser.add_argument("--port", type=_number(0, 65535), help="listen on this port instead of server.port")
+    parser.add_argument("--workers", type=_number(1, 256), help="run so many processes instead of server.workers")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
-        print(f"{config}: {len(error.problems)} problem(s); nothing was started.", file=sys.stderr)
+        errors = sum(problem.level == "error" for problem in error.problems)
+        print(f"{config}: {errors} error{'' if errors == 1 else 's'}; nothing was started.", file=sys.stderr)
         return 1
     given = {name: value for name in ("host", "port", "workers") if (value := getattr(args, name)) is not None}
     server = msgspec.structs.replace(loaded.spec.server, **given)
@@ -46,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"--host {server.host}: another address than loopback needs auth.mode in {config}.", file=sys.stderr)
         return 1
     if taken := why_not_bound(server.host, server.port):
-        print(f"{server.host}:{server.port} cannot be listened on: {taken}. Nothing was started.", file=sys.stderr)
+        place = f"{server.host}:{server.port}"
+        print(f"{place} cannot be listened on: {taken}. Another port: --port. Nothing was started.", file=sys.stderr)
         return 1
     spec = msgspec.structs.replace(loaded.spec, server=server)
     clock = system_clock()
@@ -60,3 +63,14 @@ def run(args: argparse.Namespace) -> int:
         if server.workers > 1:
             os.environ[SNAPSHOTS_VARIABLE] = folder
         return serve(server)
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """A whole number as the spec allows it for the same key."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read

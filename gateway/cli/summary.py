@@ -83,7 +83,7 @@ def _providers(house: House) -> Iterator[str]:
         yield f"  off           {line}"
     rest = sum(not len(endpoint.pool) for endpoint in house.endpoints.values()) - len(off)
     if rest:
-        yield f"  {rest} more are known and have no key; set <NAME>_API_KEY to turn one on"
+        yield f"  {rest} more are known and have no key; docs/providers.md has the variable of each"
 
 
 def _named(spec: sp.Spec) -> set[str]:

@@ -33,9 +33,15 @@ class Refusal(msgspec.Struct, frozen=True):
 
 def explain(refusals: Sequence[Refusal]) -> str:
     """`openai: all 2 keys cooling, next in 12 s; anthropic: breaker open, probe in 8 s`. Seconds are rounded up; a
-    target is named with its model where its provider is there with several."""
+    target is named with its model where its provider is there with several. In a long list, those that do not serve
+    the model are only counted: where every provider is listed, they hide the one that matters."""
     if not refusals:
         return "no target is configured"
+    others = 0
+    if len(refusals) > _MOST:
+        said = [refusal for refusal in refusals if refusal.reason != "cannot-serve-model"]
+        others = len(refusals) - len(said) if said else 0
+        refusals = said or refusals
     models: dict[str, set[str]] = {}
     for refusal in refusals:
         models.setdefault(refusal.provider, set()).add(refusal.model)
@@ -45,6 +51,8 @@ def explain(refusals: Sequence[Refusal]) -> str:
     listed = list(parts)[:_MOST]
     if len(parts) > _MOST:
         listed.append(f"and {len(parts) - _MOST} more")
+    if others:
+        listed.append(f"{others} {'others do' if others > 1 else 'other does'} not serve this model")
     return "; ".join(listed)
 
 

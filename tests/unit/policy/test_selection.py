@@ -63,6 +63,15 @@ def test_a_long_list_is_cut() -> None:
     assert text.endswith("p7: no key; and 92 more")
 
 
+def test_in_a_long_list_those_without_the_model_are_only_counted() -> None:
+    without = [Refusal(f"p{number}", "", "cannot-serve-model") for number in range(36)]
+    openai = Refusal("openai", "gpt-4o", "no-key")
+    assert explain([*without, openai]) == "openai: no key; 36 others do not serve this model"
+    assert explain([*without[:8], openai]).endswith("no key; 8 others do not serve this model")
+    assert explain([openai, *without[:1]]) == "openai: no key; p0: does not serve this model"
+    assert explain(without).endswith("p7: does not serve this model; and 28 more")
+
+
 def test_an_empty_list_says_that_there_is_no_target() -> None:
     assert explain([]) == "no target is configured"
     assert soonest([]) is None

@@ -1,0 +1,44 @@
+"""What `gateway serve` refuses before anything is started. How it serves is in tests/live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--port", "65536"), ("--port", "-1"), ("--port", "http"), ("--workers", "0")]
+)
+def test_a_number_that_the_file_could_not_hold_is_wrong_usage(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["serve", f"{option}={value}"])
+    assert end.value.code == 2
+    assert "is not a whole number from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "count"), [("a: 1\n", "1 error"), ("a: 1\nb: 1\n", "2 errors")])
+def test_errors_are_listed_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, count: str
+) -> None:
+    path = tmp_path / "routers.yaml"
+    path.write_text(
+        f"{text}routers: {{r: {{load-balance: {{chat: {{providers: [echo]}}}}, cache: {{directive: no-store}}}}}}\n"
+    )
+    assert main(["serve", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith(f"{path}: {count}; nothing was started.\n")
+    assert "not enforced" in said, "a warning is told, but not counted"
+
+
+def test_an_address_beyond_loopback_needs_a_word_about_access(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "routers.yaml"
+    path.write_text("routers: {r: {load-balance: {chat: {providers: [echo]}}}}\n")
+    assert main(["serve", str(path), "--host", "0.0.0.0"]) == 1
+    assert "needs auth.mode" in capsys.readouterr().err
