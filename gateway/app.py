@@ -90,7 +90,8 @@ class Gateway:
             try:
                 loaded, house = await asyncio.to_thread(self._build)
             except ConfigError as error:
-                problems = tuple(str(problem) for problem in error.problems)
+                # Warnings did not keep it from being served, and may stand before what did.
+                problems = tuple(str(problem) for problem in error.problems if problem.level == "error")
                 self.serving.rejected = problems
                 runtime.metrics.count_reload("rejected")
                 runtime.log.write(

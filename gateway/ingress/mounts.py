@@ -128,8 +128,8 @@ def _no_provider(name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
     text = _shown(name)
     return GatewayError(
         "provider_not_found",
-        f"There is no provider {text!r}.{_closest(text, direct)} Paths are /router/<name>/..., /<provider>/..., "
-        "/ai/... and /v1/...",
+        (f"There is no provider {text!r}.{_closest(text, direct)}" if name else "Nothing is served at this path.")
+        + " Paths are /router/<name>/..., /<provider>/..., /ai/... and /v1/...",
     )
 
 

@@ -109,6 +109,17 @@ async def test_a_bad_file_changes_nothing_and_is_told(serve: Serve, text: str, s
     assert await served.metric("gateway_config_last_reload_successful") == 1
 
 
+async def test_only_what_kept_a_file_from_being_served_is_told_of_it(serve: Serve) -> None:
+    served = serve()
+    warned = "routers: {r: {cache: {directive: no-store}, load-balance: {chat: {providers: [echo]}}}}"
+    assert not await served.rewrite(f"{warned}\nbogus: 1\n")
+    (line,) = served.log("config rejected, the one before it goes on serving")
+    assert line["problems"] == 1
+    assert "bogus" in line["first"]
+    (problem,) = (await served.client.get("/readyz")).json()["problems"]
+    assert "bogus" in problem
+
+
 async def test_a_file_that_is_gone_changes_nothing(serve: Serve) -> None:
     served = serve()
     served.upstream.on(ALPHA, ok())

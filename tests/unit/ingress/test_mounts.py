@@ -99,7 +99,7 @@ async def test_a_route_gets_the_raw_path_below_its_mount(
         ("router", b"/router", "router_name_invalid", "0 characters"),
         ("root", b"/opnai/v1/x", "provider_not_found", "Did you mean 'openai'?"),
         ("root", b"/%6fpenai/v1/x", "path_invalid", "needs no escape"),
-        ("root", b"/", "provider_not_found", "/router/<name>/..."),
+        ("root", b"/", "provider_not_found", "Nothing is served at this path. Paths are /router/<name>/..."),
         ("root", b"/OpnAI/v1/x", "provider_not_found", "Did you mean 'openai'?"),
         ("root", b"//openai/v1/x", "path_invalid", "empty segment"),
         ("root", b"*", "path_invalid", "unescaped"),
