@@ -214,7 +214,7 @@ class Http1Transport:
                     words += " (no authority is trusted here: set SSL_CERT_FILE to a file with their certificates)"
                 return words
             case ssl.SSLError():
-                return f"no TLS: {failure.reason or failure}"
+                return f"no TLS: {failure}"
             case socket.gaierror() | UnicodeError():
                 return "the provider's name was not found"
             case TimeoutError():

@@ -1,4 +1,4 @@
-"""Both engines against the same provider, scripted byte by byte on loopback."""
+"""Every engine against the same provider, scripted byte by byte on loopback."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from gateway.core.errors import UpstreamFault
 from gateway.upstream.engines import Engine, open_transport
+from gateway.upstream.http1_transport import Http1Transport
 from gateway.upstream.httpx_transport import HttpxTransport
 from gateway.upstream.pyreqwest_transport import PyreqwestTransport
 from gateway.upstream.transport import Transport, UpstreamReply, UpstreamRequest
@@ -128,6 +129,70 @@ async def test_a_redirect_is_a_reply(engine: Engine) -> None:
         await transport.close()
     assert reply.status == 307
     assert (b"location", b"/elsewhere") in reply.headers
+
+
+FRAMINGS: dict[str, bytes] = {
+    "counted": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b \r\n\r\nhi",
+    "chunked, with extensions and trailers": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n1;a=b\r\nh\r\n1\r\ni\r\n0\r\nx-late: 1\r\n\r\n"
+    ),
+    "until it closes": b"HTTP/1.1 200 OK\r\nx-a:b\r\n\r\nhi",
+    "of HTTP/1.0": b"HTTP/1.0 200 OK\r\nx-a: b\r\n\r\nhi",
+    "after interim replies": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nx-a: early\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b\r\n\r\nhi"
+    ),
+    "followed by another": (
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b\r\n\r\nhi"
+        b"HTTP/1.1 500 Oops\r\ncontent-length: 3\r\nx-a: c\r\n\r\nbad"
+    ),
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("sent", FRAMINGS.values(), ids=FRAMINGS)
+async def test_a_reply_however_it_is_framed(engine: Engine, sent: bytes, streamed: bool) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.write(sent)
+
+    transport = open_transport(engine)
+    async with serve(script) as provider:
+        for _ in range(2):
+            reply = await transport.send(ask(provider.url, streamed=streamed))
+            assert reply.status == 200
+            assert [value for name, value in reply.headers if name == b"x-a"] == [b"b"]
+            assert (await read_all(reply) if streamed else reply.body) == b"hi"
+            assert not any(name == b"x-late" for name, _ in reply.headers)
+        await transport.close()
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_reply_that_has_no_body(engine: Engine, status: str, streamed: bool) -> None:
+    async def script(connection: Connection) -> None:
+        while await connection.read_request():
+            await connection.write(b"HTTP/1.1 %s\r\nx-a: b\r\n\r\n" % status.encode())
+
+    transport = open_transport(engine)
+    async with serve(script) as provider:
+        reply = await transport.send(ask(provider.url, streamed=streamed))
+        assert reply.status == int(status[:3])
+        assert (await read_all(reply) if streamed else reply.body) == b""
+        await transport.close()
+
+
+async def test_a_reply_to_head(engine: Engine) -> None:
+    async def script(connection: Connection) -> None:
+        while await connection.read_request():
+            await connection.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+
+    transport = open_transport(engine)
+    async with serve(script) as provider:
+        for _ in range(2):
+            reply = await transport.send(ask(provider.url, method="HEAD"))
+            assert (reply.status, reply.body) == (200, b"")
+        await transport.close()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -338,7 +403,7 @@ async def begin_and_go_on(connection: Connection) -> None:
     await gone
 
 
-@pytest.mark.parametrize(("chosen", "silence"), [("httpx", 900.0), ("pyreqwest", 0.2)])
+@pytest.mark.parametrize(("chosen", "silence"), [("http1", 900.0), ("httpx", 900.0), ("pyreqwest", 0.2)])
 async def test_cancelling_before_a_head_that_never_comes_closes_the_connection(chosen: Engine, silence: float) -> None:
     asked, closed = asyncio.Event(), asyncio.Event()
 
@@ -561,7 +626,7 @@ async def test_closing_the_transport_cuts_a_stream_that_nobody_reads(engine: Eng
     assert raised.value.kind == "cut"
 
 
-@pytest.mark.parametrize("build", [PyreqwestTransport, HttpxTransport])
+@pytest.mark.parametrize("build", [Http1Transport, PyreqwestTransport, HttpxTransport])
 @pytest.mark.parametrize(("size", "fits"), [(100, True), (101, False)])
 async def test_a_whole_reply_is_bounded(build: Callable[..., Transport], size: int, fits: bool) -> None:
     async def script(connection: Connection) -> None:

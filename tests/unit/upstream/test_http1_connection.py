@@ -44,6 +44,12 @@ async def read(connection: Connection) -> bytes:
     return b"".join([chunk async for chunk in connection.chunks(nothing)])
 
 
+async def finish(asked: asyncio.Task[None], connection: Connection) -> bytes:
+    """The whole body, however it was asked for."""
+    await asked
+    return await read(connection)
+
+
 async def fault_of(task: asyncio.Task[None]) -> UpstreamFault:
     with pytest.raises(UpstreamFault) as raised:
         await task
@@ -153,8 +159,7 @@ async def test_a_reply_without_a_length_is_not_complete_when_it_was_cut(
     wire.bring(OK + b"\r\nsome")
     cut(wire)
     with pytest.raises(UpstreamFault) as raised:
-        await asked
-        await read(connection)
+        await finish(asked, connection)
     assert raised.value.kind == "cut"
     assert raised.value.status == 200
 
@@ -180,8 +185,7 @@ async def test_a_reply_that_is_cut_at_any_byte_is_never_complete(
             wire.bring(sent[:position])
         leave(wire)
         with pytest.raises(UpstreamFault) as raised:
-            await asked
-            await read(connection)
+            await finish(asked, connection)
         assert raised.value.kind == ("cut" if b"\r\n\r\n" in sent[:position] else "connect"), position
         assert not connection.may_return()
 
@@ -338,8 +342,7 @@ async def test_a_chunk_size_that_is_none_cuts_the_body(size: bytes, streamed: bo
     asked = await start(connection, streamed=streamed)
     wire.bring(CHUNKED + b"1\r\na\r\n" + size + b"\r\nhi\r\n0\r\n\r\n")
     with pytest.raises(UpstreamFault) as raised:
-        await asked
-        await read(connection)
+        await finish(asked, connection)
     assert raised.value.kind == "cut"
     assert wire.aborted
 
@@ -368,8 +371,7 @@ async def test_what_never_becomes_a_body_is_bounded(begin: bytes, more: bytes, k
         brought += len(more)
         assert brought <= MAX_HEAD + len(more)
     with pytest.raises(UpstreamFault) as raised:
-        await asked
-        await read(connection)
+        await finish(asked, connection)
     assert raised.value.kind == kind
 
 
