@@ -72,7 +72,9 @@ class Server(Base, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="The TCP port.")] = 8080
     engine: Annotated[
         Literal["granian", "hypercorn"],
-        Meta(description="The ASGI server: `granian` is the fast one, `hypercorn` also speaks HTTP/3 (with `tls` and the `http3` extra)."),
+        Meta(
+            description="The ASGI server: `granian` is the fast one, `hypercorn` also speaks HTTP/3 (with `tls` and the `http3` extra)."
+        ),
     ] = "granian"
     tls: Annotated[
         Tls | None,
