@@ -22,8 +22,8 @@ from gateway.config.subject import Rule, Subject
 RULES: Final[tuple[Rule, ...]] = (*ACCESS_RULES, *PROVIDER_RULES, *BALANCE_RULES, *POLICY_RULES)
 
 
-_WHOLE: Final = ("provider-unknown", "mapping-inert", "router-unknown")
-"""Codes of problems elsewhere that leaving out a whole provider or router may bring about."""
+_WHOLE: Final = {"providers": ("provider-unknown", "mapping-inert"), "routers": ("router-unknown",)}
+"""Codes of problems elsewhere that leaving out a whole provider, or a whole router, may bring about."""
 _PART: Final = ("target-unable", "key-missing", "address-unset")
 """Codes of problems elsewhere that leaving out a part of a provider may bring about."""
 
@@ -61,7 +61,7 @@ def loaded_and_checked(path: Path, env: Mapping[str, str] = os.environ) -> tuple
 def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
     """Whether a problem of meaning may only be there because a part was left out."""
     for path in broken:
-        if path[:1] in (("providers",), ("routers",)) and len(path) <= 2 and found.code in _WHOLE:
+        if len(path) <= 2 and found.code in _WHOLE.get(str(path[0]) if path else "", ()):
             return True
         if path[:1] == ("providers",) and found.code in _PART:
             return True

@@ -359,3 +359,14 @@ def test_every_code_of_a_rule_has_a_case() -> None:
     codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", source))
     assert len(codes) > 30
     assert codes - tried == set()
+
+
+def test_a_router_that_is_refused_for_its_name_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(
+        "routers:\n"
+        "  frontend-team: {load-balance: {chat: {providers: [echo]}}}\n"
+        "  b: {load-balance: {chat: {providers: [ehco]}}}\n"
+    )
+    _, problems = examine(file, {})
+    assert [problem.code for problem in problems] == ["router-name", "provider-unknown"]
