@@ -8,6 +8,7 @@ bounded because both sides choose names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gateway.core.errors import GatewayError
@@ -42,6 +43,7 @@ _RENAMED_BACK = (
     # Anthropic's name for it, which its SDK reads: the client's is the gateway's own.
     (b"request-id", b"x-upstream-request-id"),
 )
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REMEMBERED = 1024
 _upstream_names: dict[bytes, str] = {}
 _back_names: dict[bytes, bytes] = {}
@@ -93,7 +95,8 @@ def _names_in(connection: bytes) -> list[str]:
 
 def _judge_upstream(name: bytes) -> str:
     dropped = name in _NOT_UPSTREAM or name.startswith(_NOT_UPSTREAM_PREFIXES) or name.endswith(_CREDENTIAL_SUFFIXES)
-    text = "" if dropped or not name.isascii() else name.decode("ascii")
+    # A name that HTTP/1.1 cannot carry is no header there, and must not look like a fault of the provider.
+    text = "" if dropped or not _TOKEN.fullmatch(name) else name.decode("ascii")
     if len(_upstream_names) < _REMEMBERED:
         _upstream_names[name] = text
     return text

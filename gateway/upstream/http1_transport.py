@@ -294,7 +294,7 @@ def _write(request: UpstreamRequest, origin: Origin, target: str) -> tuple[bytes
     """The request's bytes, to be sent one after the other. A line break in a header would begin another
     header, so it is refused."""
     method = request.method
-    if not method.isalpha():
+    if not (method.isalpha() and method.isascii()) and not _TOKEN.fullmatch(method):
         raise UpstreamFault("connect", "the request's method cannot be sent")
     names = _names
     lines = [f"{method} {target} HTTP/1.1\r\nhost: {origin.host_header}\r\n"]

@@ -124,3 +124,8 @@ def test_the_memory_of_names_is_bounded_and_the_verdict_holds_beyond_it() -> Non
     assert for_client([(b"x-gateway-late", b"1"), (b"x-ratelimit-late", b"1")]) == [
         (b"x-upstream-ratelimit-late", b"1")
     ]
+
+
+@pytest.mark.parametrize("name", [b"", b"x y", b"host: a", b"x\r\ny", b"x\0", b"x-\xe9"])
+def test_a_name_that_http_cannot_carry_is_dropped(name: bytes) -> None:
+    assert for_upstream([(name, b"a"), (b"accept", b"b")]) == [("accept", "b")]

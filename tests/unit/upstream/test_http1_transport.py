@@ -734,7 +734,7 @@ async def test_a_request_as_it_is_written() -> None:
     assert body == b"{}"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "M-SEARCH"])
 @on_both_loops
 async def test_a_request_without_a_body_has_no_length(method: str) -> None:
     head, body = await head_of(ask("ORIGIN", method=method, body=b"", headers=[("user-agent", "mine")]))
