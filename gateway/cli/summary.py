@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from gateway import __version__
 from gateway.assemble.endpoints import ANONYMOUS
@@ -11,6 +12,9 @@ from gateway.config import spec as sp
 from gateway.config.problem import Problem
 from gateway.core.exchange import Group
 from gateway.pipeline.endpoint import Endpoint
+
+SHOWN: Final = 20
+"""Routers, and warnings, that are shown one by one."""
 
 _GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderations", "rerank", "default")
 
@@ -24,7 +28,7 @@ def summary(house: House, config: str, warnings: Sequence[Problem]) -> list[str]
         f"router-gateway {__version__} serves {config} (config {house.hash}) at {base} with {server.engine}, {workers}",
         "",
         "Routers",
-        *_routers(house, base),
+        *_shortened(_routers(house, base), "routers; /health lists them all"),
         "",
         "Other routes",
         f"  {base}/v1/...          {_root_route(house.spec)}",
@@ -38,8 +42,23 @@ def summary(house: House, config: str, warnings: Sequence[Problem]) -> list[str]
         f"Access: {_access(house.spec)}",
     ]
     if warnings:
-        lines += ["", "Warnings", *(f"  {problem.place}: {problem.message}" for problem in warnings)]
+        lines += [
+            "",
+            "Warnings",
+            *_shortened(
+                (f"  {problem.place}: {problem.message}" for problem in warnings),
+                "warnings; `gateway check` lists them all",
+            ),
+        ]
     return lines
+
+
+def _shortened(lines: Iterator[str], rest: str) -> list[str]:
+    """The first lines, and how many of what there are beside them: a screen is read, a thousand lines are not."""
+    found = list(lines)
+    if len(found) <= SHOWN:
+        return found
+    return [*found[:SHOWN], f"  ... and {len(found) - SHOWN} more {rest}"]
 
 
 def _routers(house: House, base: str) -> Iterator[str]:
