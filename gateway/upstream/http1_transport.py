@@ -31,6 +31,9 @@ MAX_WHOLE: Final = 256 * 1024 * 1024
 IDLE: Final = 30.0
 """Seconds an unused connection is kept: less than the 60 s and more after which servers drop theirs."""
 
+GIVEN_UP_WITHIN: Final = 1.0
+"""Seconds within which a kept-alive connection that closes without a word was given up before it was used."""
+
 IDLE_PER_ORIGIN: Final = 1024
 REMEMBERED: Final = 4096
 REMEMBERED_URL: Final = 1024
@@ -83,11 +86,15 @@ class Http1Transport:
         without_body = request.method == "HEAD"
         connection = self._take(origin)
         if connection is not None:
+            loop = asyncio.get_running_loop()
+            asked = loop.time()
             try:
                 await self._ask(connection, head, rest, streamed=streamed, without_body=without_body)
             except UpstreamFault as fault:
                 # Dropped by the provider in the moment in which it was used: nobody has seen the request.
-                if fault.kind != "connect" or not connection.was_closed_unread():
+                # A provider that thought about it first may have begun to answer, and bill.
+                stale = connection.was_closed_unread() and loop.time() - asked < GIVEN_UP_WITHIN
+                if fault.kind != "connect" or not stale:
                     raise
                 connection = None
         if connection is None:

@@ -296,6 +296,21 @@ async def test_a_reused_connection_that_closes_unread_is_replaced(
 
 
 @on_both_loops
+async def test_a_reused_connection_that_closes_after_some_thought_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By then the provider may have begun to work on the request."""
+    monkeypatch.setattr(http1_transport, "GIVEN_UP_WITHIN", 0.0)
+    transport = Http1Transport()
+    async with serve(answer_once_then(Connection.close)) as provider:
+        await transport.send(ask(provider.url))
+        assert (await fault_of(transport.send(ask(provider.url)))).kind == "connect"
+        assert len(provider.connections) == 1
+        await transport.close()
+        assert_empty(transport)
+
+
+@on_both_loops
 async def test_it_is_replaced_once_and_no_more() -> None:
     async def script(connection: Connection) -> None:
         await connection.read_request()
