@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -193,24 +194,10 @@ class _Assembly:
         )
 
     def _limits(self, router: sp.Router) -> Limits:
-        timeouts = router.timeouts or self._spec.global_.timeouts or sp.Timeouts()
-        return Limits(
-            connect=seconds(timeouts.connect),
-            first_token=seconds(timeouts.first_token),
-            idle=seconds(timeouts.idle),
-            total=seconds(timeouts.total),
-        )
+        return _limits_of(router.timeouts or self._spec.global_.timeouts or sp.Timeouts())
 
     def _retry(self, router: sp.Router) -> RetryPolicy:
-        retries = router.retries or self._spec.global_.retries or sp.Retries()
-        return RetryPolicy(
-            max_retries=retries.max_retries,
-            min_delay=seconds(retries.min_delay),
-            max_delay=seconds(retries.max_delay),
-            factor=retries.factor if retries.strategy == "exponential" else 1.0,
-            budget=retries.budget,
-            content_policy_failover=retries.on_content_policy == "failover",
-        )
+        return _retry_of(router.retries or self._spec.global_.retries or sp.Retries())
 
     def _budget(self, router: sp.Router) -> RetryBudget:
         return RetryBudget(self._retry(router).budget)
@@ -249,3 +236,26 @@ def _balances(load_balance: sp.LoadBalance | None) -> list[tuple[Group, sp.Balan
         return []
     groups: Sequence[Group] = (*_UNIFIED_GROUPS, "default")
     return [(group, balance) for group in groups if (balance := getattr(load_balance, group)) is not None]
+
+
+# Routers with equal policies share the objects made of them: see Target.
+@lru_cache(1024)
+def _limits_of(timeouts: sp.Timeouts) -> Limits:
+    return Limits(
+        connect=seconds(timeouts.connect),
+        first_token=seconds(timeouts.first_token),
+        idle=seconds(timeouts.idle),
+        total=seconds(timeouts.total),
+    )
+
+
+@lru_cache(1024)
+def _retry_of(retries: sp.Retries) -> RetryPolicy:
+    return RetryPolicy(
+        max_retries=retries.max_retries,
+        min_delay=seconds(retries.min_delay),
+        max_delay=seconds(retries.max_delay),
+        factor=retries.factor if retries.strategy == "exponential" else 1.0,
+        budget=retries.budget,
+        content_policy_failover=retries.on_content_policy == "failover",
+    )

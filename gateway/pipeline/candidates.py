@@ -7,6 +7,8 @@ So the answer is remembered per kind of call; the memory is bounded because clie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from sys import intern
 from typing import Literal
 from urllib.parse import quote
 
@@ -174,7 +176,7 @@ class Candidates:
             priority=entry.priority,
             endpoint=endpoint,
             site=site,
-            url=url,
+            url=intern(url),
             model=model,
             label=label,
             load=load,
@@ -187,8 +189,8 @@ class Candidates:
             region=entry.region,
             reply_headers=[
                 *self._reply_headers,
-                (b"x-gateway-provider", endpoint.name.encode()),
-                *([(b"x-gateway-model", _header_text(model))] if model else []),
+                _reply_header(b"x-gateway-provider", endpoint.name),
+                *([_reply_header(b"x-gateway-model", model)] if model else []),
             ],
         )
 
@@ -202,6 +204,7 @@ def _refusal(entry: Entry, model: str, reason: Reason) -> Refusal:
     return Refusal(provider=entry.endpoint.name, model=model, reason=reason, retry_in=None)
 
 
-def _header_text(text: str) -> bytes:
-    """Model names come from clients: what a header cannot hold is shown as `?`."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text).encode("latin-1")
+@lru_cache(REMEMBERED)
+def _reply_header(name: bytes, text: str) -> tuple[bytes, bytes]:
+    """Model names come from clients: what a header cannot hold is shown as `?`. Routers share the equal ones."""
+    return name, "".join(c if " " <= c <= "~" else "?" for c in text).encode("latin-1")

@@ -61,8 +61,8 @@ class Endpoint:
     """One provider at one address."""
 
     __slots__ = (
-        "_known", "_patterns", "closed", "find_model", "headers", "missing_key_hint", "models", "name", "notice",
-        "open_models", "origin", "pool", "sites", "stream_usage", "surfaces", "title", "transport",
+        "_known", "_patterns", "authorizations", "closed", "find_model", "headers", "missing_key_hint", "models",
+        "name", "notice", "open_models", "origin", "pool", "sites", "stream_usage", "surfaces", "title", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +98,7 @@ class Endpoint:
         self.find_model = find_model
         self.missing_key_hint = missing_key_hint
         self.notice = notice
+        self.authorizations: dict[Auth, dict[Secret, tuple[str, str] | None]] = {}
         self.models = models
         self._known = frozenset(models)
         self._patterns = patterns

@@ -51,7 +51,9 @@ class Target:
         self.ask_usage = ask_usage
         self.region = region
         self.reply_headers = reply_headers
-        self._auth: dict[Secret, tuple[str, str] | None] = {}
+        # One for all targets of the endpoint, as everything is that can be: with a thousand routers asked in turn,
+        # what each has for itself is what the processor's caches have lost.
+        self._auth = endpoint.authorizations.setdefault(site.auth, {})
 
     def authorization(self, key: Secret) -> tuple[str, str] | None:
         """The header that carries `key` here; made once for each key."""
