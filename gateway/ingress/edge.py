@@ -96,9 +96,13 @@ class Edge:
             reply.headers.append((b"x-request-id", exchange.id.encode()))
             if exchange.call.dialect == "anthropic":
                 reply.headers.append((b"request-id", exchange.id.encode()))
-            if reply.rest is not None:
+            # A server tells of the end of a reply that it has sent as it tells of a client that leaves, so nobody
+            # listens when the end is sent.
+            if reply.rest is None:
+                watch.stop()
+            else:
                 watch.start()
-            await relay(reply, exchange, send)
+            await relay(reply, exchange, send, watch.stop)
         except Disconnected:
             exchange.gone = True
         except asyncio.CancelledError:
@@ -120,7 +124,8 @@ class Edge:
                 told = GatewayError("internal_error", f"The gateway failed. Its log has the cause under {exchange.id}.")
                 await self._refuse(exchange, told, raw_path, send)
         finally:
-            watch.stop()
+            if not watch.stopped:
+                watch.stop()
             self._in_flight.pop(task, None)
             if exchange.gone:
                 exchange.outcome = "disconnected"

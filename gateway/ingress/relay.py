@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Exchange, Reply
 from gateway.dialects.errors import render_event
@@ -11,8 +13,8 @@ from gateway.pipeline.outcome import error_of
 _BODILESS = frozenset((204, 205, 304))
 
 
-async def relay(reply: Reply, exchange: Exchange, send: Send) -> None:
-    """Send a reply to its end.
+async def relay(reply: Reply, exchange: Exchange, send: Send, ends: Callable[[], None] = lambda: None) -> None:
+    """Send a reply to its end. ends: called just before the message that ends a stream.
 
     A stream that breaks ends with an error event and without the protocol's end, so that no client
     can take it for complete. A client that has left (`exchange.gone`) is read for but not written to, and
@@ -53,5 +55,6 @@ async def relay(reply: Reply, exchange: Exchange, send: Send) -> None:
             event = render_event(exchange.call.dialect, exchange.call, error, exchange.id)
             await send({"type": "http.response.body", "body": event, "more_body": True})
         return
+    ends()
     if not exchange.gone:
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -33,6 +33,7 @@ class Watch:
         "_reading",
         "_receive",
         "_watcher",
+        "stopped",
         "task",
         "timed_out",
     )
@@ -42,6 +43,7 @@ class Watch:
         assert task is not None
         self.task: asyncio.Task[Any] = task
         self.timed_out = False
+        self.stopped = False
         self._exchange = exchange
         self._receive = receive
         self._finish = finish
@@ -64,6 +66,7 @@ class Watch:
             self._watcher = self._loop.create_task(self._wait())
 
     def stop(self) -> None:
+        self.stopped = True
         self._handle.cancel()
         if self._watcher is not None:
             self._watcher.cancel()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
 
+import msgspec
 import pytest
 
 from tests.support.house import ALPHA, BETA, HOUSE, Serve, Served, chat
@@ -181,3 +183,36 @@ async def test_a_thousand_clients_leave_at_once(serve: Serve) -> None:
     assert served.upstream.open_calls == 0
     assert served.in_flight() == 0
     assert served.upstream.to(BETA) == []
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_server_that_tells_of_the_end_it_has_sent_tells_of_no_client_that_left(
+    serve: Serve, streamed: bool
+) -> None:
+    """hypercorn's receive gives `http.disconnect` when a reply is over, within the send of its last message."""
+    served = serve()
+    served.upstream.on(ALPHA, stream(chat_stream("one two"), delay=1) if streamed else ok(delay=1))
+    body = msgspec.json.encode(chat(stream=streamed))
+    over = asyncio.Event()
+    given = False
+
+    async def receive() -> dict[str, object]:
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, object]) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            over.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    path = PATH.encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    scope = {"type": "http", "method": "POST", "path": PATH, "raw_path": path, "query_string": b"", "headers": headers}
+    await served.app({**scope, "root_path": "", "client": ("127.0.0.1", 1)}, receive, send)
+    assert await outcomes(served, "ok") == 1
+    assert await outcomes(served, "disconnected") == 0
