@@ -1,0 +1,1 @@
+"""State that replicas share: limits, cached replies, nonces. In memory, or in Redis."""

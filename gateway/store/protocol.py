@@ -1,0 +1,91 @@
+"""What the pipeline asks of shared state, wherever it is kept.
+
+Lives here: protocols and their values. A store decides nothing: the arithmetic of a bucket is policy/token_bucket.py,
+freshness is policy/cache_control.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.policy.token_bucket import Rate
+
+
+class StoreDown(Exception):
+    """The store did not answer in time, or not sensibly. The message says what to do about it; no credential in it."""
+
+
+class Take(msgspec.Struct, frozen=True, gc=False):
+    """One bucket of a request and what is wanted of it. key: its name in the store, the hash tag of its route
+    included, so that all buckets of one check are in one slot. amount: in the rate's unit. shadow: it is taken and told
+    of, but never stands in the way."""
+
+    key: str
+    rate: Rate
+    amount: int
+    shadow: bool = False
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """One bucket after a check. remaining: whole units left, never negative. reset: seconds until it is full.
+    retry_after: seconds until the amount would have fitted, 0.0 when it did; math.inf when it is more than the
+    capacity."""
+
+    remaining: int
+    reset: float
+    retry_after: float
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """The verdict over all buckets of a check, taken all or none. standings: in the order of the takes.
+    by: who decided: the store, this process alone (`local`), or nobody (`open`: the store is away)."""
+
+    granted: bool
+    standings: tuple[Standing, ...]
+    by: Literal["store", "local", "open"] = "store"
+
+
+class LimitStore(Protocol):
+    """Token buckets."""
+
+    async def take(self, takes: Sequence[Take]) -> Grant:
+        """Take of all buckets in one atomic step, or of none. Raises StoreDown only under `on-outage: closed`."""
+        ...
+
+    def settle(self, changes: Sequence[tuple[Take, int]]) -> None:
+        """Correct what was granted to what was used: for each take, the amount to give back (negative: charge more,
+        down to a debt of one capacity). Not waited for, never raises."""
+        ...
+
+
+class CacheStore(Protocol):
+    """Opaque entries by key, each with a life. No method raises: a store that is down has nothing."""
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]: ...
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        """ttl: seconds, rounded up to whole milliseconds."""
+        ...
+
+    async def purge(self, prefix: str) -> int:
+        """Delete what begins with prefix; how many there were."""
+        ...
+
+    async def lease(self, key: str, holder: str, ttl: float) -> bool:
+        """Whether the holder is now the only one that fetches this key. True when the store cannot tell."""
+        ...
+
+    async def release(self, key: str, holder: str) -> None:
+        """End a lease that is still the holder's."""
+        ...
+
+
+class NonceStore(Protocol):
+    """Values that may be seen once."""
+
+    async def add(self, nonce: str, ttl: float) -> bool:
+        """Whether it is new. Raises StoreDown only under `on-outage: closed`."""
+        ...
