@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.assemble.endpoints import Endpoints
 from gateway.config import spec as sp
-from gateway.core.exchange import GROUP_OF, Group, Handler, Headers, Layer, stack
+from gateway.core.exchange import GROUP_OF, Group, Handler, Layer, stack
 from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
@@ -59,7 +59,7 @@ class _Assembly:
         self._endpoints = Endpoints(spec, runtime, env)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
-        self._config_header = (b"x-gateway-config", config_hash.encode())
+        self._made: dict[object, Candidates] = {}
 
     def house(self) -> House:
         server = self._spec.server
@@ -73,6 +73,7 @@ class _Assembly:
             body_timeout=seconds(server.body_timeout),
             log_requests=server.logging.requests,
             authenticated=bool(layers),
+            config=self._hash,
         )
         routers: dict[bytes, RouteApp] = {}
         handlers: dict[str, tuple[Handler, bool]] = {}
@@ -101,31 +102,29 @@ class _Assembly:
         return House(table, self._endpoints.pools, self._endpoints.by_name, tuple(self._routed), self._spec, self._hash)
 
     def _router(self, name: str, router: sp.Router) -> Handler:
-        reply_headers: Headers = [(b"x-gateway-router", name.encode()), self._config_header]
         budget = self._budget(router)
         handlers: dict[Group, Handler] = {}
         listed: list[Candidates] = []
         for group, balance in _balances(router.load_balance):
-            candidates = self._candidates(self._entries(balance), router, "listed", reply_headers)
+            candidates = self._candidates(self._entries(balance), router, "listed")
             listed.append(candidates)
             handlers[group] = self._failover(candidates, balance.strategy, router, budget)
         return Route(f"Router {name!r}", handlers, self._lister(listed, router))
 
     def _unified(self) -> Handler:
         router = self._spec.unified_api
-        reply_headers: Headers = [self._config_header]
         budget = self._budget(router)
         if router.load_balance is not None:
             balances = _balances(router.load_balance)
             made = [
-                (group, self._candidates(self._entries(balance), router, "listed", reply_headers), balance.strategy)
+                (group, self._candidates(self._entries(balance), router, "listed"), balance.strategy)
                 for group, balance in balances
             ]
         else:
             entries = [
                 Entry(endpoint, index, 1, 0, "", "") for index, endpoint in enumerate(self._endpoints.by_name.values())
             ]
-            known = self._candidates(entries, router, "known", reply_headers)
+            known = self._candidates(entries, router, "known")
             made = [(group, known, "latency") for group in _UNIFIED_GROUPS]
         handlers: dict[Group, Handler] = {
             group: self._failover(candidates, strategy, router, budget) for group, candidates, strategy in made
@@ -134,22 +133,20 @@ class _Assembly:
 
     def _direct(self, endpoint: Endpoint) -> Handler:
         policies = sp.Router()
-        candidates = self._candidates([Entry(endpoint, 0, 1, 0, "", "")], policies, "direct", [self._config_header])
+        candidates = self._candidates([Entry(endpoint, 0, 1, 0, "", "")], policies, "direct")
         handler = self._failover(candidates, "priority", policies, self._budget(policies))
         return Route(f"/{endpoint.name}", dict.fromkeys(GROUP_OF.values(), handler))
 
-    def _candidates(
-        self, entries: Sequence[Entry], router: sp.Router, reach: Reach, reply_headers: Headers
-    ) -> Candidates:
-        mappings = {**(self._spec.global_.model_mappings or {}), **(router.model_mappings or {})}
-        return Candidates(
-            entries,
-            {model: (to,) if isinstance(to, str) else to for model, to in mappings.items()},
-            self._owners,
-            self._load_of,
-            reply_headers,
-            reach,
-        )
+    def _candidates(self, entries: Sequence[Entry], router: sp.Router, reach: Reach) -> Candidates:
+        """The targets of a list. Routers with equal lists share them: they hold nothing of a router's own, and with a
+        thousand routers asked in turn, what each has for itself is what the processor's caches have lost."""
+        given = {**(self._spec.global_.model_mappings or {}), **(router.model_mappings or {})}
+        mappings = {model: (to,) if isinstance(to, str) else to for model, to in given.items()}
+        key = (tuple(entries), tuple(mappings.items()), reach)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = Candidates(entries, mappings, self._owners, self._load_of, reach)
+        return found
 
     def _owners(self, model: str) -> tuple[str, ...]:
         """The providers whose own a model name is: by the catalog, or because it names one itself. What is asked of a

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Final
 
 from gateway.core.errors import Disconnected, GatewayError
-from gateway.core.exchange import Call, Exchange, Handler, Headers
+from gateway.core.exchange import Call, Dialect, Exchange, Handler, Headers
 from gateway.dialects.errors import error_headers, render, render_event
 from gateway.dialects.sniff import read_call
 from gateway.ingress.body import Receive, Scope, Send, read_body
@@ -29,7 +29,7 @@ _NO_CALL: Final = Call("openai", "other", "")
 
 class Edge:
     """Serves exchanges. One for each config: max_body and max_header in bytes, body_timeout in seconds.
-    log_requests: `all`, `failures` or `none`. authenticated: callers have keys."""
+    log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Edge:
         body_timeout: float,
         log_requests: str,
         authenticated: bool,
+        config: str,
     ) -> None:
         self._runtime = runtime
         self._now = runtime.clock.monotonic
@@ -51,6 +52,7 @@ class Edge:
         self._body_timeout = body_timeout
         self._log_requests = log_requests
         self._authenticated = authenticated
+        self._config_header = (b"x-gateway-config", config.encode())
         # Made here and not at import: workers that are forked must not share it.
         self._prefix = os.urandom(6).hex()
         self._serial = count(1)
@@ -93,9 +95,7 @@ class Edge:
                 await self._refuse(exchange, error, raw_path, send)
                 return
             exchange.status = reply.status
-            reply.headers.append((b"x-request-id", exchange.id.encode()))
-            if exchange.call.dialect == "anthropic":
-                reply.headers.append((b"request-id", exchange.id.encode()))
+            self._sign(reply.headers, exchange, exchange.call.dialect)
             # A server tells of the end of a reply that it has sent as it tells of a client that leaves, so nobody
             # listens when the end is sent.
             if reply.rest is None:
@@ -193,17 +193,27 @@ class Edge:
         headers = [
             *error_headers(error),
             (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", exchange.id.encode()),
             (b"x-gateway-error", error.code.encode()),
         ]
-        if dialect == "anthropic":
-            headers.append((b"request-id", exchange.id.encode()))
+        self._sign(headers, exchange, dialect)
         if exchange.attempts:
             headers.append((b"x-gateway-provider", exchange.provider.encode()))
             headers.append((b"x-gateway-attempts", str(len(exchange.attempts)).encode()))
         await send({"type": "http.response.start", "status": error.status, "headers": headers})
         exchange.committed = True
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _sign(self, headers: Headers, exchange: Exchange, dialect: Dialect) -> None:
+        """What every reply says of itself, errors included."""
+        request_id = exchange.id.encode()
+        headers.append((b"x-request-id", request_id))
+        if dialect == "anthropic":
+            headers.append((b"request-id", request_id))
+        headers.append(self._config_header)
+        router = exchange.router
+        # The other routes' names begin with a slash.
+        if router and router[0] != "/":
+            headers.append((b"x-gateway-router", router.encode()))
 
     async def _cut_for_drain(self, exchange: Exchange, send: Send) -> None:
         """The drain's time is over: an error before commit, a broken end after it."""

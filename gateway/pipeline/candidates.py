@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway.core.exchange import Call, Dialect, Headers, Operation
+from gateway.core.exchange import Call, Dialect, Operation
 from gateway.pipeline.endpoint import Endpoint, Knowledge
 from gateway.pipeline.target import Target
 from gateway.policy.load import TargetLoad
@@ -54,7 +54,7 @@ class Candidates:
 
     entries: the list. mappings: model name -> names elsewhere, in order of preference. owners: the
     providers whose own a bare model name is. reach: see Reach. load_of: the lasting state of an endpoint's
-    model, and its label. reply_headers: for each reply, before those of the target.
+    model, and its label.
     """
 
     __slots__ = (
@@ -64,7 +64,6 @@ class Candidates:
         "_owners",
         "_plans",
         "_providers",
-        "_reply_headers",
         "_worst",
         "entries",
     )
@@ -75,7 +74,6 @@ class Candidates:
         mappings: Mapping[str, tuple[str, ...]],
         owners: Callable[[str], tuple[str, ...]],
         load_of: Callable[[Endpoint, str], tuple[TargetLoad, str]],
-        reply_headers: Headers,
         reach: Reach = "listed",
     ) -> None:
         self._direct = reach == "direct"
@@ -84,7 +82,6 @@ class Candidates:
         self._mappings = mappings
         self._owners = owners
         self._load_of = load_of
-        self._reply_headers = reply_headers
         self._providers = frozenset(entry.endpoint.name for entry in entries)
         self._plans: dict[tuple[Dialect, Operation, str, str, str, bool, bool], Plan] = {}
 
@@ -188,7 +185,6 @@ class Candidates:
             and endpoint.stream_usage == "ask",
             region=entry.region,
             reply_headers=[
-                *self._reply_headers,
                 _reply_header(b"x-gateway-provider", endpoint.name),
                 *([_reply_header(b"x-gateway-model", model)] if model else []),
             ],

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final, get_args
 from urllib.parse import unquote
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Operation, Reply
 from gateway.dialects.model_list import render_models
+
+_PLACE: Final[Mapping[Operation, int]] = {
+    operation: get_args(Group).index(group) for operation, group in GROUP_OF.items()
+}
 
 
 class Route:
@@ -17,7 +22,7 @@ class Route:
     provider's own to give.
     """
 
-    __slots__ = ("_by_operation", "_models", "_name", "_serves")
+    __slots__ = ("_handlers", "_models", "_name", "_serves")
 
     def __init__(
         self,
@@ -29,17 +34,13 @@ class Route:
         self._name = name
         self._models = models
         self._serves = ", ".join(handlers)
-        self._by_operation: dict[Operation, Handler] = {
-            operation: handler
-            for operation, group in GROUP_OF.items()
-            if (handler := handlers.get(group, fallback)) is not None
-        }
+        self._handlers = tuple(handlers.get(group, fallback) for group in get_args(Group))
 
     async def __call__(self, exchange: Exchange) -> Reply:
         call = exchange.call
         if call.operation == "models" and self._models is not None:
             return self._list(exchange)
-        handler = self._by_operation.get(call.operation)
+        handler = self._handlers[_PLACE[call.operation]]
         if handler is None:
             raise GatewayError(
                 "operation_not_served",

@@ -26,7 +26,8 @@ _FINENESS: Final = 32
 
 class Choice(Protocol):
     """A target as a balancer sees it. index: its entry's place in the router's list; several choices share one when
-    the entry can serve the model under several names, the preferred one first. weight: as from integer_weights."""
+    the entry can serve the model under several names; they stand together, the preferred one first. weight: as from
+    integer_weights."""
 
     @property
     def index(self) -> int: ...
@@ -63,40 +64,41 @@ class SmoothWeighted:
     size: the number of entries, above every index.
     """
 
-    __slots__ = ("_credit", "_last", "_pick", "_seen", "_turn")
+    __slots__ = ("_credit", "_last", "_pick")
 
     def __init__(self, size: int) -> None:
         self._pick = 1
         self._credit = [0] * size
-        self._seen = [0] * size
-        self._turn = 0
         self._last = -1
 
     def pick(self, eligible: Sequence[C], streamed: bool, now: float, chance: Callable[[], float]) -> C:
         if len(eligible) == 1:
             return eligible[0]
-        seen = self._seen
-        self._turn = turn = self._turn + 1
+        credit = self._credit
         pick = 0
+        last = -1
         for choice in eligible:
-            if seen[choice.index] != turn:
-                seen[choice.index] = turn
-                pick += choice.weight << _FINENESS
+            index = choice.index
+            if index != last:
+                last = index
+                pick += choice.weight
+        pick <<= _FINENESS
         if not pick:
-            picked = next_in_turn(eligible, self._last, len(seen))
+            picked = next_in_turn(eligible, self._last, len(credit))
             self._last = picked.index
             return picked
         if pick != self._pick:
             self._convert(pick)
-        credit = self._credit
+            credit = self._credit
         best: C | None = None
+        last = -1
         best_credit = best_weight = 0
         for choice in eligible:
             index, weight = choice.index, choice.weight
-            if not weight or seen[index] != turn:
-                continue
             # One entry, one earning: its second choice is passed over here.
-            seen[index] = 0
+            if not weight or index == last:
+                continue
+            last = index
             credit[index] = own = credit[index] + (weight << _FINENESS)
             if best is None:
                 sooner = True

@@ -6,9 +6,11 @@ plain attributes; the exposition makes metrics of them when it is asked (docs/ad
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from operator import add
+from typing import Final, TypeVar
 
 from gateway.core.exchange import Exchange
 from gateway.telemetry.families import SECONDS
@@ -27,16 +29,16 @@ class Histogram:
 
     __slots__ = ("counts", "total")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(SECONDS) + 1)
-        self.total = 0.0
+    def __init__(self, counts: Iterable[float] = (0,) * (len(SECONDS) + 1), total: float = 0.0) -> None:
+        self.counts = list(counts)
+        self.total = total
 
     def observe(self, value: float) -> None:
         self.counts[bisect_left(SECONDS, value)] += 1
         self.total += value
 
     def samples(self, name: str, labels: tuple[str, ...]) -> Iterator[Sample]:
-        running = 0
+        running = 0.0
         for bound, count in zip((*map(str, SECONDS), "+Inf"), self.counts, strict=True):
             running += count
             yield f"{name}_bucket", (*labels, bound), running
@@ -44,33 +46,30 @@ class Histogram:
         yield f"{name}_sum", labels, self.total
 
 
-class Cell:
-    """The numbers of one (router, provider, model)."""
+_COUNT, _INPUT, _OUTPUT, _SECONDS, _CACHED, _CACHE_WRITE, _REASONING, _AUDIO_INPUT, _AUDIO_OUTPUT, _UNMETERED = range(
+    10
+)
+_FIRST_SECONDS: Final = 10
+_DURATION: Final = 11
+_FIRST: Final = _DURATION + len(SECONDS) + 1
+_EMPTY: Final = array("d", [0.0] * (_FIRST + len(SECONDS) + 1))
+"""The numbers of a cell, by place: what each request adds to stands first, then the buckets of the two histograms."""
+_TOKENS: Final = {
+    "input": _INPUT, "output": _OUTPUT, "cached": _CACHED, "cache_write": _CACHE_WRITE, "reasoning": _REASONING,
+    "audio_input": _AUDIO_INPUT, "audio_output": _AUDIO_OUTPUT,
+}  # fmt: skip
 
-    __slots__ = (
-        "audio_input", "audio_output", "cache_write", "cached", "duration", "first_token", "input", "output",
-        "reasoning", "requests", "without_usage",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.requests: dict[tuple[str, int, str], int] = {}
-        self.duration = Histogram()
-        self.first_token = Histogram()
-        self.input = 0
-        self.output = 0
-        self.cached = 0
-        self.cache_write = 0
-        self.reasoning = 0
-        self.audio_input = 0
-        self.audio_output = 0
-        self.without_usage = 0
+Labels = tuple[str, str, str, str, int, str]
+"""Router, provider, model, operation, status, outcome."""
 
 
 class Metrics:
     """The process's counters."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[str, str, str], Cell] = {}
+        # A cell is one piece of memory: with a thousand routers asked in turn, every object that is a router's own is a
+        # miss of the processor's caches in each of its requests.
+        self._cells: dict[Labels, array[float]] = {}
         self._attempts: dict[tuple[str, str], int] = {}
         self._faults: dict[tuple[str, str, str], int] = {}
         self._errors: dict[tuple[str, str], int] = {}
@@ -80,31 +79,36 @@ class Metrics:
     def settle(self, exchange: Exchange) -> None:
         """Count one exchange, when everything about it is known."""
         self.total_requests += 1
-        key = (exchange.router, exchange.provider, exchange.label)
+        call = exchange.call
+        key = (
+            exchange.router, exchange.provider, exchange.label, call.operation, exchange.status, exchange.outcome,
+        )  # fmt: skip
         cell = self._cells.get(key)
         if cell is None:
             cell = self._new_cell(key)
-        sort = (exchange.call.operation, exchange.status, exchange.outcome)
-        requests = cell.requests
-        requests[sort] = requests.get(sort, 0) + 1
-        cell.duration.observe(exchange.ended - exchange.started)
-        if exchange.first_byte and exchange.call.stream:
-            cell.first_token.observe(exchange.first_byte - exchange.started)
+        took = exchange.ended - exchange.started
+        cell[_COUNT] += 1
+        cell[_SECONDS] += took
+        cell[_DURATION + bisect_left(SECONDS, took)] += 1
+        if exchange.first_byte and call.stream:
+            waited = exchange.first_byte - exchange.started
+            cell[_FIRST_SECONDS] += waited
+            cell[_FIRST + bisect_left(SECONDS, waited)] += 1
         usage = exchange.usage
         if usage is not None:
-            cell.input += usage.input
-            cell.output += usage.output
+            cell[_INPUT] += usage.input
+            cell[_OUTPUT] += usage.output
             if usage.cached:
-                cell.cached += usage.cached
+                cell[_CACHED] += usage.cached
             if usage.cache_write_5m or usage.cache_write_1h:
-                cell.cache_write += usage.cache_write_5m + usage.cache_write_1h
+                cell[_CACHE_WRITE] += usage.cache_write_5m + usage.cache_write_1h
             if usage.reasoning:
-                cell.reasoning += usage.reasoning
+                cell[_REASONING] += usage.reasoning
             if usage.audio_input or usage.audio_output:
-                cell.audio_input += usage.audio_input
-                cell.audio_output += usage.audio_output
+                cell[_AUDIO_INPUT] += usage.audio_input
+                cell[_AUDIO_OUTPUT] += usage.audio_output
         elif exchange.outcome == "ok" and exchange.provider:
-            cell.without_usage += 1
+            cell[_UNMETERED] += 1
         attempts = self._attempts
         for attempt in exchange.attempts:
             target = (attempt.provider, attempt.label)
@@ -120,18 +124,23 @@ class Metrics:
 
     def samples(self) -> Iterator[Sample]:
         """Everything that adds up over workers."""
-        for labels, cell in self._cells.items():
-            for (operation, status, outcome), count in cell.requests.items():
-                yield "gateway_requests_total", (*labels, operation, str(status), outcome), count
-            yield from cell.duration.samples("gateway_request_duration_seconds", labels)
-            if any(cell.first_token.counts):
-                yield from cell.first_token.samples("gateway_time_to_first_token_seconds", labels)
-            for kind in ("input", "output", "cached", "cache_write", "reasoning", "audio_input", "audio_output"):
-                count = getattr(cell, kind)
-                if count:
-                    yield "gateway_tokens_total", (*labels, kind), count
-            if cell.without_usage:
-                yield "gateway_requests_without_usage_total", labels, cell.without_usage
+        totals: dict[tuple[str, str, str], array[float]] = {}
+        for (router, provider, model, operation, status, outcome), cell in self._cells.items():
+            labels = (router, provider, model)
+            yield "gateway_requests_total", (*labels, operation, str(status), outcome), cell[_COUNT]
+            before = totals.get(labels, _EMPTY)
+            totals[labels] = array("d", map(add, before, cell))
+        for labels, total in totals.items():
+            duration = Histogram(total[_DURATION:_FIRST], total[_SECONDS])
+            yield from duration.samples("gateway_request_duration_seconds", labels)
+            first_token = Histogram(total[_FIRST:], total[_FIRST_SECONDS])
+            if any(first_token.counts):
+                yield from first_token.samples("gateway_time_to_first_token_seconds", labels)
+            for kind, place in _TOKENS.items():
+                if total[place]:
+                    yield "gateway_tokens_total", (*labels, kind), total[place]
+            if total[_UNMETERED]:
+                yield "gateway_requests_without_usage_total", labels, total[_UNMETERED]
         for target, count in self._attempts.items():
             yield "gateway_attempts_total", target, count
         for fault, count in self._faults.items():
@@ -141,10 +150,10 @@ class Metrics:
         for result, count in self._reloads.items():
             yield "gateway_config_reloads_total", (result,), count
 
-    def _new_cell(self, key: tuple[str, str, str]) -> Cell:
+    def _new_cell(self, key: Labels) -> array[float]:
         if len(self._cells) >= CELLS:
-            key = ("other", "other", "other")
-        return self._cells.setdefault(key, Cell())
+            key = ("other", "other", "other", *key[3:])
+        return self._cells.setdefault(key, array("d", _EMPTY))
 
     @staticmethod
     def _add(counts: dict[Key, int], key: Key) -> None:

@@ -83,7 +83,6 @@ def made(
         mappings or {},
         lambda model: OWNERS.get(model, ()),
         lambda where, model: (TargetLoad(), model if where.find_model(model) else "other"),
-        [(b"x-gateway-config", b"abc")],
         reach,
     )
 
@@ -279,7 +278,6 @@ def test_a_target_carries_what_is_known_of_it() -> None:
     (target,) = made(OPENAI).plan(call()).targets
     assert (target.context, target.label, target.url) == (128_000, "gpt-4o", "http://127.0.0.1:9/v1/chat/completions")
     assert target.reply_headers == [
-        (b"x-gateway-config", b"abc"),
         (b"x-gateway-provider", b"openai"),
         (b"x-gateway-model", b"gpt-4o"),
     ]
@@ -297,7 +295,7 @@ def test_a_name_that_a_client_made_up_is_no_label() -> None:
 
 def test_no_model_is_no_header() -> None:
     (target,) = made(OPENAI).plan(call("")).targets
-    assert [name for name, _ in target.reply_headers] == [b"x-gateway-config", b"x-gateway-provider"]
+    assert [name for name, _ in target.reply_headers] == [b"x-gateway-provider"]
 
 
 def test_how_to_give_a_key_is_said_once_for_each_that_would_serve() -> None:

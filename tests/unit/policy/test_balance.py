@@ -125,7 +125,7 @@ def test_weights_of_zero_take_turns_when_there_is_nothing_else() -> None:
 
 
 def test_choices_of_one_entry_share_its_weight_and_the_first_is_taken() -> None:
-    choices = [Target(0, 1, model="preferred"), Target(1, 1), Target(0, 1, model="spare")]
+    choices = [Target(0, 1, model="preferred"), Target(0, 1, model="spare"), Target(1, 1)]
     balancer = SmoothWeighted(2)
     taken = [balancer.pick(choices, False, 0.0, never) for _ in range(10)]
     assert Counter(choice.index for choice in taken) == {0: 5, 1: 5}
