@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+_ESCAPE: Final = re.compile(rb"\\")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=_-]*")
 _PLACE: Final = re.compile(rb"\\u0000blob ([0-9]+)\\u0000")
 
 
@@ -25,7 +27,21 @@ class Blob(msgspec.Struct, frozen=True, gc=False):
 
     def text(self) -> str:
         """A copy."""
-        return str(self.view, "ascii")
+        return str(self.view, "utf-8", "replace")
+
+
+def read_blob(raw: msgspec.Raw, start: int = 0) -> Blob | None:
+    """The Blob of a JSON string that was decoded as Raw, without a copy. start: characters to leave out in front
+    (`data:image/png;base64,`). None where it is no string, or is escaped and not base64."""
+    view = memoryview(raw)
+    if not view or view[0] != 0x22:
+        return None
+    inner = view[1 + start : -1]
+    if _ESCAPE.search(inner) is None:
+        return Blob(inner)
+    # Some encoders write `/` as `\/`.
+    text: str = msgspec.json.decode(raw)
+    return Blob(memoryview(text[start:].encode())) if _BASE64.fullmatch(text, start) else None
 
 
 class BlobWriter:
