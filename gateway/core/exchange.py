@@ -13,7 +13,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from gateway.core.errors import FaultKind
-    from gateway.core.usage import Usage
+    from gateway.core.usage import Estimate, Room, Usage
 
 Dialect = Literal["openai", "anthropic", "gemini", "cohere", "other"]
 """A family of wire formats: it decides how errors look and how a stream ends."""
@@ -108,6 +108,9 @@ class Exchange(msgspec.Struct, eq=False):
     label: str = ""
     status: int = 0
     usage: Usage | None = None
+    estimate: Estimate | None = None
+    requests_left: Room | None = None
+    tokens_left: Room | None = None
     first_byte: float = 0.0
     ended: float = 0.0
     outcome: Outcome = "ok"

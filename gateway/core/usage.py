@@ -25,3 +25,22 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> int:
         return self.input + self.output
+
+
+class Estimate(msgspec.Struct, frozen=True, gc=False):
+    """What a request is thought to use before anybody has answered. raw: input as counted off the body alone; input:
+    the same, corrected by what came back before. said: the client itself has bounded the output."""
+
+    raw: int = 0
+    input: int = 0
+    output: int = 0
+    said: bool = False
+
+
+class Room(msgspec.Struct, frozen=True, gc=False):
+    """The bucket with the least left, of those that count one unit. limit, remaining: in the unit. reset: seconds until
+    it is full."""
+
+    limit: int
+    remaining: int
+    reset: float
