@@ -20,13 +20,17 @@ class StoreDown(Exception):
 
 class Take(msgspec.Struct, frozen=True, gc=False):
     """One bucket of a request and what is wanted of it. key: its name in the store, the hash tag of its route
-    included, so that all buckets of one check are in one slot. amount: in the rate's unit. shadow: it is taken and told
+    included, so that all buckets of one check are in one slot. amount: in the rate's unit, not negative. shadow: it is taken and told
     of, but never stands in the way."""
 
     key: str
     rate: Rate
     amount: int
     shadow: bool = False
+
+
+Decider = Literal["store", "local", "open"]
+"""Who decides over a check: the store, this process alone, or nobody while the store is away."""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -41,23 +45,25 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
     """The verdict over all buckets of a check, taken all or none. standings: in the order of the takes.
-    by: who decided: the store, this process alone (`local`), or nobody (`open`: the store is away)."""
+    by `open`, every bucket stands as if it were full."""
 
     granted: bool
     standings: tuple[Standing, ...]
-    by: Literal["store", "local", "open"] = "store"
+    by: Decider = "store"
 
 
 class LimitStore(Protocol):
     """Token buckets."""
 
     async def take(self, takes: Sequence[Take]) -> Grant:
-        """Take of all buckets in one atomic step, or of none. Raises StoreDown only under `on-outage: closed`."""
+        """Take of all buckets in one atomic step, or of none; their keys are distinct. A shadow bucket without room
+        is left as it is. Raises StoreDown only under `on-outage: closed`."""
         ...
 
-    def settle(self, changes: Sequence[tuple[Take, int]]) -> None:
+    def settle(self, changes: Sequence[tuple[Take, int]], by: Decider = "store") -> None:
         """Correct what was granted to what was used: for each take, the amount to give back (negative: charge more,
-        down to a debt of one capacity). Not waited for, never raises."""
+        down to a debt of one capacity). by: the grant's, because only there something was taken. Not waited for, never
+        raises."""
         ...
 
 
