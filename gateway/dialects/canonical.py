@@ -203,7 +203,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A chat request. model: as the client wrote it. max_tokens: None where not said. user: the end user's id.
     modalities: what the answer may hold, `text`, `audio`, `image`; empty where not said.
     unread: names of fields that the decoder saw and this form has no place for, with dots for depth
-    (`logit_bias`, `messages[2].foo`): the encoder's losses begin with them."""
+    (`logit_bias`, `messages[2].foo`): the encoder's losses begin with them.
+    lost: what the decoder itself knows that no other dialect can carry, with its effect (`previous_response_id` changes
+    what is asked); translation puts these in front of the encoder's losses."""
 
     model: str
     messages: tuple[Message, ...]
@@ -223,6 +225,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: str = ""
     modalities: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    lost: tuple[Loss, ...] = ()
 
 
 class Loss(msgspec.Struct, frozen=True):
