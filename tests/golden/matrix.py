@@ -131,7 +131,7 @@ def _request(source: Codec, target: Codec, dialect: str, case: Case) -> dict[str
     encoded = target.write_request(request, facts)
     return {
         "body": json.loads(encoded.body),
-        "losses": [_loss(loss) for loss in encoded.losses],
+        "losses": [_loss(loss) for loss in (*request.lost, *encoded.losses)],
         **_format_tool(encoded),
     }
 
