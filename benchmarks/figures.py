@@ -106,26 +106,27 @@ def stream(bench: Bench) -> Iterable[Figure]:
 
 
 def routers(bench: Bench) -> Iterable[Figure]:
-    cost: dict[str, list[float]] = {"one": [], "one of many": [], "many in turn": []}
+    """The same load on both sides: one request again and again, and then a thousand that differ."""
+    cost: dict[str, list[float]] = {"one": [], "one, distinct": [], "one of many": [], "many in turn": []}
     failed = 0
     with bench.ours(1, "one") as one, bench.ours(MANY_ROUTERS, "many") as many:
         ready(one, many)
         for _ in in_rounds(bench):
-            for name, system, count in (
-                ("one", one, 1),
-                ("one of many", many, 1),
-                ("many in turn", many, MANY_ROUTERS),
+            for name, system, count, distinct in (
+                ("one", one, 1, 0),
+                ("one of many", many, 1, 0),
+                ("one, distinct", one, 1, MANY_ROUTERS),
+                ("many in turn", many, MANY_ROUTERS, 0),
             ):
-                run = post(system, CONNECTIONS, bench.seconds, count)
+                run = post(system, CONNECTIONS, bench.seconds, count, distinct)
                 cost[name].append(run.cpu_per_request)
                 failed += run.failed
-    of_one = median(cost["one"])
-    for name, said in (
-        ("one of many", "one of them asked"),
+    for name, beside, said in (
+        ("one of many", "one", "one of them asked"),
         # Each request then finds its router's objects out of the processor's caches: memory, and no look-up of ours.
-        ("many in turn", "all asked in turn"),
+        ("many in turn", "one, distinct", "all asked in turn"),
     ):
-        of_many = median(cost[name])
+        of_many, of_one = median(cost[name]), median(cost[beside])
         yield Figure(
             "routers", f"CPU, {MANY_ROUTERS:,} routers against 1, {said}", of_many / of_one, "x",
             target=1.05, ours=of_many, floor=of_one, unit="us",
@@ -284,8 +285,10 @@ def ready(*systems: System) -> None:
         post(system, CONNECTIONS, 1)
 
 
-def post(system: System, connections: int, seconds: float, routers: int = 1) -> loads.Whole:
-    return loads.whole(system.server, system.server.origin, system.path, system.body, connections, seconds, routers)
+def post(system: System, connections: int, seconds: float, routers: int = 1, distinct: int = 0) -> loads.Whole:
+    return loads.whole(
+        system.server, system.server.origin, system.path, system.body, connections, seconds, routers, distinct
+    )
 
 
 def in_rounds(bench: Bench) -> range:

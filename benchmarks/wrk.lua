@@ -1,4 +1,6 @@
--- POSTs one body to one path, or to each of LOAD_ROUTERS paths in turn (`@` in LOAD_PATH is the number).
+-- POSTs one body to one path, or to each of LOAD_ROUTERS paths in turn (`@` in LOAD_PATH is the number). With
+-- LOAD_DISTINCT there are so many requests that differ in a header, taken in turn: what different requests cost by
+-- themselves, whatever router they are for.
 -- LOAD_BODY: file with the body. Prints one JSON line that starts with LOADJSON; times are microseconds.
 local requests, turn = {}, 0
 
@@ -6,9 +8,11 @@ function init()
   local file = assert(io.open(os.getenv("LOAD_BODY"), "rb"))
   local body = file:read("*a")
   file:close()
+  local distinct = tonumber(os.getenv("LOAD_DISTINCT") or "0")
   local headers = { ["content-type"] = "application/json", ["authorization"] = "Bearer sk-client" }
-  for i = 1, tonumber(os.getenv("LOAD_ROUTERS") or "1") do
-    local path = os.getenv("LOAD_PATH"):gsub("@", tostring(i - 1))
+  for i = 1, math.max(tonumber(os.getenv("LOAD_ROUTERS") or "1"), distinct) do
+    if distinct > 0 then headers["x-number"] = tostring(i) end
+    local path = os.getenv("LOAD_PATH"):gsub("@", distinct > 0 and "0" or tostring(i - 1))
     requests[i] = wrk.format("POST", path, headers, body)
   end
 end

@@ -21,7 +21,8 @@ Strategy = Literal[
 
 
 _FINENESS: Final = 32
-"""Bits after the binary point of a credit: what its conversion may lose is nothing to a pick."""
+"""Bits after the binary point of a credit that was converted: what that may lose is nothing to a pick. Until then
+credits are whole, and as small as weights are."""
 
 
 class Choice(Protocol):
@@ -64,10 +65,11 @@ class SmoothWeighted:
     size: the number of entries, above every index.
     """
 
-    __slots__ = ("_credit", "_last", "_pick")
+    __slots__ = ("_bits", "_credit", "_last", "_pick")
 
     def __init__(self, size: int) -> None:
-        self._pick = 1
+        self._pick = 0
+        self._bits = 0
         self._credit = [0] * size
         self._last = -1
 
@@ -82,12 +84,16 @@ class SmoothWeighted:
             if index != last:
                 last = index
                 pick += choice.weight
-        pick <<= _FINENESS
         if not pick:
             picked = next_in_turn(eligible, self._last, len(credit))
             self._last = picked.index
             return picked
+        bits = self._bits
+        pick <<= bits
         if pick != self._pick:
+            if self._pick and not bits:
+                self._bits = bits = _FINENESS
+                pick <<= bits
             self._convert(pick)
             credit = self._credit
         best: C | None = None
@@ -99,7 +105,7 @@ class SmoothWeighted:
             if not weight or index == last:
                 continue
             last = index
-            credit[index] = own = credit[index] + (weight << _FINENESS)
+            credit[index] = own = credit[index] + (weight << bits)
             if best is None:
                 sooner = True
             elif own > 0:
@@ -114,7 +120,7 @@ class SmoothWeighted:
         return best
 
     def _convert(self, pick: int) -> None:
-        before, self._pick = self._pick, pick
+        before, self._pick = self._pick or 1, pick
         self._credit = [credit * pick // before for credit in self._credit]
 
 
