@@ -11,6 +11,7 @@ from asyncio import Task
 
 from gateway.core.clock import Clock
 from gateway.core.exchange import Exchange
+from gateway.policy.estimate import Estimator
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
@@ -41,6 +42,7 @@ class Runtime:
         self.echo = echo
         self.log = log
         self.metrics = metrics
+        self.estimator = Estimator()
         self.loads: dict[TargetName, TargetLoad] = {}
         self.pools: dict[str, KeyPool] = {}
         self.in_flight: dict[Task[object], Exchange] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 if TYPE_CHECKING:
+    from gateway.core.access import Access
     from gateway.core.errors import FaultKind
     from gateway.core.usage import Estimate, Room, Usage
 
@@ -85,7 +86,8 @@ class Exchange(msgspec.Struct, eq=False):
     """The client's side of one request and what became of it.
 
     path is the api path after the mount, raw and undecoded, with its leading slash. started is
-    clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``.
+    clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. cost
+    is in millionths of a dollar, once somebody has asked for it.
     """
 
     id: str
@@ -99,15 +101,18 @@ class Exchange(msgspec.Struct, eq=False):
     started: float
     wall: float
     credential: bytes = b""
+    target: bytes = b""
     client: str = ""
     caller: str = ""
     team: str = ""
+    access: Access | None = None
     attempts: list[Attempt] = []
     provider: str = ""
     model: str = ""
     label: str = ""
     status: int = 0
     usage: Usage | None = None
+    cost: int | None = None
     estimate: Estimate | None = None
     requests_left: Room | None = None
     tokens_left: Room | None = None

@@ -46,6 +46,13 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_attempts", "counter", "Attempts upstream.", ("provider", "model")),
         Family("gateway_faults", "counter", "Attempts that failed, by what went wrong.", ("provider", "model", "kind")),
         Family("gateway_errors", "counter", "Errors told to clients, by their code.", ("router", "code")),
+        Family(
+            "gateway_limit_denials",
+            "counter",
+            "Requests that a limit of the gateway had no room for.",
+            ("router", "scope", "unit", "enforced"),
+        ),
+        Family("gateway_limit_unpriced", "counter", "Requests under a limit in USD whose price is not known.", _ROUTE),
         Family("gateway_requests_in_flight", "gauge", "Requests under way.", ()),
         Family("gateway_target_in_flight", "gauge", "Attempts under way at a target.", ("provider", "model")),
         Family(

@@ -73,6 +73,8 @@ class Metrics:
         self._attempts: dict[tuple[str, str], int] = {}
         self._faults: dict[tuple[str, str, str], int] = {}
         self._errors: dict[tuple[str, str], int] = {}
+        self._denials: dict[tuple[str, str, str, str], int] = {}
+        self._unpriced: dict[tuple[str, str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
         self.total_requests = 0
 
@@ -122,6 +124,14 @@ class Metrics:
         """result: `ok` or `rejected`."""
         self._reloads[result] += 1
 
+    def count_denial(self, router: str, scope: str, unit: str, *, enforced: bool) -> None:
+        """A limit without room for a request. enforced: the request was refused for it."""
+        self._add(self._denials, (router, scope, unit, "true" if enforced else "false"))
+
+    def count_unpriced(self, router: str, provider: str, model: str) -> None:
+        """A request under a limit in USD that was not charged, because its price is not known."""
+        self._add(self._unpriced, (router, provider, model))
+
     def samples(self) -> Iterator[Sample]:
         """Everything that adds up over workers."""
         totals: dict[tuple[str, str, str], array[float]] = {}
@@ -147,6 +157,10 @@ class Metrics:
             yield "gateway_faults_total", fault, count
         for error, count in self._errors.items():
             yield "gateway_errors_total", error, count
+        for denial, count in self._denials.items():
+            yield "gateway_limit_denials_total", denial, count
+        for unpriced, count in self._unpriced.items():
+            yield "gateway_limit_unpriced_total", unpriced, count
         for result, count in self._reloads.items():
             yield "gateway_config_reloads_total", (result,), count
 

@@ -153,6 +153,17 @@ def test_reloads_are_there_from_the_start() -> None:
     assert found["gateway_config_reloads_total", ("rejected",)] == 1
 
 
+def test_denials_are_counted_by_limit_and_by_whether_they_count() -> None:
+    metrics = Metrics()
+    for enforced in (True, True, False):
+        metrics.count_denial("prod", "per-team", "tokens", enforced=enforced)
+    metrics.count_unpriced("prod", "alpha", "other")
+    found = table(metrics)
+    assert found["gateway_limit_denials_total", ("prod", "per-team", "tokens", "true")] == 2
+    assert found["gateway_limit_denials_total", ("prod", "per-team", "tokens", "false")] == 1
+    assert found["gateway_limit_unpriced_total", ("prod", "alpha", "other")] == 1
+
+
 def test_label_sets_are_bounded_and_no_request_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.telemetry.metrics.CELLS", 3)
     metrics = Metrics()
@@ -176,6 +187,8 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
         )
     )
     metrics.settle(settled())
+    metrics.count_denial("prod", "total", "requests", enforced=True)
+    metrics.count_unpriced("prod", "alpha", "other")
     seen = set()
     for name, labels, _ in metrics.samples():
         base = name

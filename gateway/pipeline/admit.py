@@ -1,0 +1,298 @@
+"""Rate limits of a route: buckets are asked for room before anything is done, and told what was used when all is over.
+
+Lives here: one layer, put on a route twice at most: for what holds everywhere, and for what is the router's own. Which
+buckets there are for whom is looked up; how a bucket counts, the store knows. Law: whatever happens to an exchange, a
+reservation is settled once, and an exchange that any limit refuses costs nothing of the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from gateway.core.errors import GatewayError
+from gateway.core.exchange import Exchange, Handler, Headers, Layer, Reply
+from gateway.core.usage import Room
+from gateway.policy.estimate import Estimator, used_by
+from gateway.policy.limits import (
+    Pricer,
+    Rule,
+    Scope,
+    name_of_caller,
+    name_of_credential,
+    name_of_user,
+    price_wanted,
+    tokens_wanted,
+)
+from gateway.store.protocol import Grant, LimitStore, StoreDown, Take
+from gateway.telemetry.metrics import Metrics
+
+REMEMBERED: Final = 4096
+"""So many callers' bucket names are kept at hand. All are forgotten when there are more: making one costs little."""
+
+_REFUSED: Final = frozenset(("rate_limited", "request_exceeds_limit", "store_unavailable"))
+
+
+class Buckets(msgspec.Struct, frozen=True):
+    """The buckets of one caller: rules and names, in one order. takes: ready made, where each takes one."""
+
+    rules: tuple[Rule, ...]
+    names: tuple[str, ...]
+    takes: tuple[Take, ...] | None
+
+
+class Counting(msgspec.Struct, frozen=True):
+    """What the layers of all routes share. store: where buckets are."""
+
+    store: LimitStore
+    estimator: Estimator
+    price: Pricer
+    metrics: Metrics
+
+
+def admit(
+    rules: Sequence[Rule], counting: Counting, *, of_keys: Mapping[str, Sequence[Rule]] | None = None, tells: bool
+) -> Layer:
+    """The layer for a set of rules. of_keys: further rules of a caller, by its name. tells: it writes the headers, for
+    itself and those inside it."""
+
+    def layer(inner: Handler) -> Handler:
+        return Admission(rules, of_keys or {}, counting, tells, inner)
+
+    return layer
+
+
+class Admission:
+    """A handler that asks the buckets first."""
+
+    __slots__ = ("_by_caller", "_by_team", "_by_user", "_counting", "_inner", "_known", "_of_keys", "_rules", "_store",
+                 "_tells")  # fmt: skip
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        of_keys: Mapping[str, Sequence[Rule]],
+        counting: Counting,
+        tells: bool,
+        inner: Handler,
+    ) -> None:
+        scopes = {rule.scope for rule in rules}
+        self._rules = tuple(rules)
+        self._of_keys = of_keys
+        self._counting = counting
+        self._store = counting.store
+        self._tells = tells
+        self._inner = inner
+        self._by_caller = "per-api-key" in scopes or bool(of_keys)
+        self._by_team = "per-team" in scopes
+        self._by_user = "per-end-user" in scopes
+        self._known: dict[tuple[object, str, str], Buckets] = {}
+
+    async def __call__(self, exchange: Exchange) -> Reply:
+        user = (exchange.call.user or _end_user(exchange.headers)) if self._by_user else ""
+        # Two kinds of one text must not be taken for one another: a credential is bytes, an address stands alone.
+        caller = (exchange.caller or exchange.credential or (exchange.client,)) if self._by_caller else ""
+        who = (caller, exchange.team if self._by_team else "", user)
+        buckets = self._known.get(who)
+        if buckets is None:
+            buckets = self._find(exchange, user)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[who] = buckets
+        takes = buckets.takes
+        weighed = takes is None
+        if takes is None:
+            takes = self._weigh(exchange, buckets)
+        elif not takes:
+            return await self._inner(exchange)
+        try:
+            grant = await self._store.take(takes)
+        except StoreDown as down:
+            raise GatewayError("store_unavailable", str(down), retry_after=1.0) from None
+        shadowed = False
+        for rule, standing in zip(buckets.rules, grant.standings, strict=True):
+            if standing.retry_after:
+                shadowed = True
+            unit = rule.unit
+            if unit == "requests":
+                room = exchange.requests_left
+                if room is None or standing.remaining < room.remaining:
+                    exchange.requests_left = Room(rule.rate.capacity, standing.remaining, standing.reset)
+            elif unit == "tokens":
+                room = exchange.tokens_left
+                if room is None or standing.remaining < room.remaining:
+                    exchange.tokens_left = Room(rule.rate.capacity, standing.remaining, standing.reset)
+        if not grant.granted:
+            raise self._refuse(exchange, buckets, grant)
+        if weighed and grant.by != "open":
+            exchange.on_settle.append(partial(self._settle, buckets, takes, grant))
+        try:
+            reply = await self._inner(exchange)
+        except GatewayError as error:
+            if error.code in _REFUSED and grant.by != "open":
+                self._return_requests(buckets, takes, grant)
+            if self._tells:
+                error.headers += tuple(_told(exchange))
+            if shadowed:
+                error.headers += (self._shadow(exchange, buckets, grant),)
+            raise
+        if self._tells:
+            reply.headers += _told(exchange)
+        if shadowed:
+            reply.headers.append(self._shadow(exchange, buckets, grant))
+        return reply
+
+    def _find(self, exchange: Exchange, user: str) -> Buckets:
+        """The buckets of whoever asks. Who has no team and who names no end user is not counted there."""
+        rules: list[Rule] = []
+        names: list[str] = []
+        whose: dict[Scope, str] = {
+            "per-api-key": _name(exchange),
+            "gateway-key": _name(exchange),
+            "per-team": name_of_caller(exchange.team) if exchange.team else "",
+            "per-end-user": name_of_user(user) if user else "",
+            "total": "all",
+        }
+        for rule in (*self._rules, *self._of_keys.get(exchange.caller, ())):
+            who = whose[rule.scope]
+            if who:
+                rules.append(rule)
+                names.append(rule.prefix + who)
+        counted = all(rule.unit == "requests" for rule in rules)
+        takes = tuple(Take(name, rule.rate, 1, rule.shadow) for rule, name in zip(rules, names, strict=True))
+        return Buckets(tuple(rules), tuple(names), takes if counted else None)
+
+    def _weigh(self, exchange: Exchange, buckets: Buckets) -> tuple[Take, ...]:
+        """What this request takes of each bucket."""
+        estimate = self._counting.estimator.of(exchange)
+        takes: list[Take] = []
+        for rule, name in zip(buckets.rules, buckets.names, strict=True):
+            amount = 1
+            if rule.unit == "tokens":
+                amount = tokens_wanted(rule.rate, estimate)
+            elif rule.unit == "usd":
+                amount = price_wanted(rule.rate, estimate, exchange.call.model, self._counting.price)
+            takes.append(Take(name, rule.rate, amount, rule.shadow))
+        return tuple(takes)
+
+    def _settle(self, buckets: Buckets, takes: Sequence[Take], grant: Grant, exchange: Exchange) -> None:
+        usage = used_by(exchange)
+        changes: list[tuple[Take, int]] = []
+        for rule, take, standing in zip(buckets.rules, takes, grant.standings, strict=True):
+            # Of a shadow bucket without room nothing was taken.
+            if rule.unit != "requests" and not standing.retry_after:
+                used = usage.total if rule.unit == "tokens" else self._cost(exchange)
+                if used != take.amount:
+                    changes.append((take, take.amount - used))
+        if changes:
+            self._store.settle(changes, grant.by)
+
+    def _cost(self, exchange: Exchange) -> int:
+        """Millionths of a dollar. What has no price is free, and is counted as such, once."""
+        cost = exchange.cost
+        if cost is None:
+            usage = used_by(exchange)
+            cost = self._counting.price(exchange.provider, exchange.model, usage) if usage.total else 0
+            if cost is None:
+                self._counting.metrics.count_unpriced(exchange.router, exchange.provider, exchange.label)
+                cost = 0
+            exchange.cost = cost
+        return cost
+
+    def _return_requests(self, buckets: Buckets, takes: Sequence[Take], grant: Grant) -> None:
+        """A limit further in has refused: what was counted here has not been served. The rest is settled later."""
+        changes = [
+            (take, 1)
+            for rule, take, standing in zip(buckets.rules, takes, grant.standings, strict=True)
+            if rule.unit == "requests" and not standing.retry_after
+        ]
+        if changes:
+            self._store.settle(changes, grant.by)
+
+    def _refuse(self, exchange: Exchange, buckets: Buckets, grant: Grant) -> GatewayError:
+        full = [
+            (standing.retry_after, rule)
+            for rule, standing in zip(buckets.rules, grant.standings, strict=True)
+            if standing.retry_after and not rule.shadow
+        ]
+        for _, rule in full:
+            self._count(exchange, rule)
+        wait, rule = max(full, key=lambda one: one[0])
+        headers: Headers = [(b"x-gateway-limit", rule.scope.encode())]
+        if math.isinf(wait):
+            error = GatewayError(
+                "request_exceeds_limit",
+                f"This request wants more than a limit of this gateway ever allows at once: {rule.said}. Waiting does "
+                "not help; send a shorter prompt or a smaller maximum of output tokens. The limit is the gateway's "
+                "own, not the provider's.",
+            )
+        else:
+            error = GatewayError(
+                "rate_limited",
+                f"A limit of this gateway is reached: {rule.said}. Ask again in {_seconds(wait)} s. The limit is the "
+                "gateway's own, not the provider's.",
+                retry_after=wait,
+            )
+            headers.append((b"retry-after-ms", b"%d" % math.ceil(round(wait * 1000, 3))))
+        if self._tells:
+            headers += _told(exchange)
+        shadow = self._shadow(exchange, buckets, grant)
+        if shadow[1]:
+            headers.append(shadow)
+        error.headers = tuple(headers)
+        return error
+
+    def _shadow(self, exchange: Exchange, buckets: Buckets, grant: Grant) -> tuple[bytes, bytes]:
+        """Count and tell of the limits that would have refused."""
+        scopes: dict[str, None] = {}
+        for rule, standing in zip(buckets.rules, grant.standings, strict=True):
+            if standing.retry_after and rule.shadow:
+                self._count(exchange, rule)
+                scopes[rule.scope] = None
+        return b"x-gateway-limit-shadow", ", ".join(scopes).encode()
+
+    def _count(self, exchange: Exchange, rule: Rule) -> None:
+        self._counting.metrics.count_denial(exchange.router, rule.scope, rule.unit, enforced=not rule.shadow)
+
+
+def _name(exchange: Exchange) -> str:
+    if exchange.caller:
+        return f"key:{name_of_caller(exchange.caller)}"
+    if exchange.credential:
+        return name_of_credential(exchange.credential)
+    return f"address:{name_of_caller(exchange.client)}"
+
+
+def _end_user(headers: Headers) -> str:
+    for name, value in headers:
+        if name == b"x-end-user":
+            return value.decode("latin-1").strip()
+    return ""
+
+
+def _told(exchange: Exchange) -> Headers:
+    """What is left, of requests and of tokens. Times are whole seconds, rounded up, written as OpenAI writes them."""
+    headers: Headers = []
+    room = exchange.requests_left
+    if room is not None:
+        headers = [
+            (b"x-ratelimit-limit-requests", b"%d" % room.limit),
+            (b"x-ratelimit-remaining-requests", b"%d" % room.remaining),
+            (b"x-ratelimit-reset-requests", b"%ds" % math.ceil(room.reset)),
+        ]
+    room = exchange.tokens_left
+    if room is not None:
+        headers += [
+            (b"x-ratelimit-limit-tokens", b"%d" % room.limit),
+            (b"x-ratelimit-remaining-tokens", b"%d" % room.remaining),
+            (b"x-ratelimit-reset-tokens", b"%ds" % math.ceil(room.reset)),
+        ]
+    return headers
+
+
+def _seconds(wait: float) -> int:
+    return math.ceil(round(wait, 3))
