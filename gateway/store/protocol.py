@@ -20,8 +20,8 @@ class StoreDown(Exception):
 
 class Take(msgspec.Struct, frozen=True, gc=False):
     """One bucket of a request and what is wanted of it. key: its name in the store, the hash tag of its route
-    included, so that all buckets of one check are in one slot. amount: in the rate's unit, not negative. shadow: it is taken and told
-    of, but never stands in the way."""
+    included, so that all buckets of one check are in one slot. amount: in the rate's unit, not negative. shadow: it is
+    taken and told of, but never stands in the way."""
 
     key: str
     rate: Rate

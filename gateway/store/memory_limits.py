@@ -1,0 +1,127 @@
+"""Token buckets in the memory of this process.
+
+Lives here: where levels are kept, and which are forgotten. Law: a bucket that is full again need not be kept, because a
+bucket that nobody knows is full. Each new bucket looks at the two of its rate that rested longest and lets them go if
+they are full, so that what is kept is what was used within the last period or two. Should that still be MOST buckets,
+the one that rested longest of all goes before its time: whoever it counts begins again with a full one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from gateway.policy.token_bucket import refilled, settled
+from gateway.store.protocol import Decider, Grant, Take
+from gateway.store.verdict import verdict
+
+MOST: Final = 200_000
+"""Buckets, about half a kilobyte each with their keys."""
+
+_LOOKS: Final = 2
+"""More than one, so that the full ones go faster than new ones come."""
+
+
+class _Bucket:
+    """since: the moment of its level, in microseconds."""
+
+    __slots__ = ("level", "rate", "since")
+
+    def __init__(self, take: Take, now: int) -> None:
+        self.rate = take.rate
+        self.level = take.rate.full
+        self.since = now
+
+
+_Table = OrderedDict[str, _Bucket]
+
+
+class MemoryLimits:
+    """LimitStore for one process. monotonic: seconds. by: what its grants say of who decided."""
+
+    def __init__(self, monotonic: Callable[[], float], by: Decider = "store", most: int = MOST) -> None:
+        self._monotonic = monotonic
+        self._by: Decider = by
+        self._most = most
+        self._tables: dict[str, _Table] = {}
+        self._kept = 0
+
+    def __len__(self) -> int:
+        """How many buckets are kept."""
+        return self._kept
+
+    async def take(self, takes: Sequence[Take]) -> Grant:
+        return self.take_at(takes, int(self._monotonic() * 1_000_000))
+
+    def settle(self, changes: Sequence[tuple[Take, int]], by: Decider = "store") -> None:
+        if by == self._by:
+            self.settle_at(changes, int(self._monotonic() * 1_000_000))
+
+    def take_at(self, takes: Sequence[Take], now: int) -> Grant:
+        """now: microseconds."""
+        granted = True
+        kept = self._kept
+        buckets = []
+        levels = []
+        for take in takes:
+            bucket = self._bucket(take, now)
+            level = refilled(take.rate, bucket.level, bucket.since, now)
+            bucket.level = level
+            bucket.since = now
+            buckets.append(bucket)
+            levels.append(level)
+            if level < take.amount * take.rate.unit and not take.shadow:
+                granted = False
+        if granted:
+            for take, bucket in zip(takes, buckets, strict=True):
+                asked = take.amount * take.rate.unit
+                if bucket.level >= asked:
+                    bucket.level -= asked
+        if self._kept != kept:
+            # Not before the levels are written: a bucket of this very check may be among the full ones.
+            self._forget(takes, now)
+        return verdict(takes, levels, granted, self._by)
+
+    def settle_at(self, changes: Sequence[tuple[Take, int]], now: int) -> None:
+        """now: microseconds."""
+        for take, returned in changes:
+            bucket = self._bucket(take, now)
+            bucket.level = settled(take.rate, refilled(take.rate, bucket.level, bucket.since, now), returned)
+            bucket.since = now
+        self._forget([take for take, _ in changes], now)
+
+    def _bucket(self, take: Take, now: int) -> _Bucket:
+        table = self._tables.get(take.rate.name)
+        if table is None:
+            table = self._tables[take.rate.name] = OrderedDict()
+        bucket = table.get(take.key)
+        if bucket is None:
+            bucket = table[take.key] = _Bucket(take, now)
+            self._kept += 1
+        else:
+            table.move_to_end(take.key)
+        return bucket
+
+    def _forget(self, takes: Sequence[Take], now: int) -> None:
+        """Make room for the new ones among these."""
+        tables = self._tables
+        for take in takes:
+            table = tables[take.rate.name]
+            for _ in range(_LOOKS):
+                if not table or not _is_full(next(iter(table.values())), now):
+                    break
+                table.popitem(last=False)
+                self._kept -= 1
+        while self._kept > self._most:
+            min(filter(None, tables.values()), key=_rests_since).popitem(last=False)
+            self._kept -= 1
+
+
+def _is_full(bucket: _Bucket, now: int) -> bool:
+    return refilled(bucket.rate, bucket.level, bucket.since, now) == bucket.rate.full
+
+
+def _rests_since(table: _Table) -> int:
+    """Of its longest resting bucket."""
+    return next(iter(table.values())).since
