@@ -88,6 +88,8 @@ class Exchange(msgspec.Struct, eq=False):
     path is the api path after the mount, raw and undecoded, with its leading slash. started is
     clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. cost
     is in millionths of a dollar, once somebody has asked for it.
+    client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
+    is what the caller may use, None for everything.
     """
 
     id: str

@@ -1,0 +1,53 @@
+"""A small document, read whole over the transport that reaches the providers. Never on the path of a request that can
+do without it; bounded in time and size."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from gateway.core.errors import UpstreamFault
+from gateway.upstream.transport import Transport, UpstreamReply, UpstreamRequest
+
+TIMEOUT: Final = 5.0
+"""Seconds for all of it."""
+
+MAX_SIZE: Final = 1 << 20
+_HEADERS: Final = [("accept", "application/json"), ("accept-encoding", "identity")]
+
+
+class FetchError(Exception):
+    """Why there is no document. The message has no address and no credential."""
+
+
+async def fetch(transport: Transport, url: str) -> bytes:
+    """The body of a 200; no redirect is followed. FetchError."""
+    request = UpstreamRequest("GET", url, list(_HEADERS), b"", True, TIMEOUT, silence=2 * TIMEOUT)
+    reply: UpstreamReply | None = None
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reply = await transport.send(request)
+            if reply.status != 200:
+                raise FetchError(f"the answer is {reply.status}, not 200")
+            return await _read(reply)
+    except TimeoutError:
+        raise FetchError(f"no answer within {TIMEOUT:g} s") from None
+    except (UpstreamFault, ValueError) as failure:
+        raise FetchError(str(failure) or type(failure).__name__) from None
+    finally:
+        if reply is not None and reply.close is not None:
+            await reply.close()
+
+
+async def _read(reply: UpstreamReply) -> bytes:
+    if reply.body is not None:
+        return reply.body
+    parts: list[bytes] = []
+    size = 0
+    assert reply.chunks is not None
+    async for chunk in reply.chunks:
+        size += len(chunk)
+        if size > MAX_SIZE:
+            raise FetchError(f"it is larger than {MAX_SIZE} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
