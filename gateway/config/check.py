@@ -14,12 +14,13 @@ from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
 from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_providers import PROVIDER_RULES
+from gateway.config.check_tls import TLS_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
 from gateway.config.problem import Path as DocumentPath
 from gateway.config.subject import Rule, Subject
 
-RULES: Final[tuple[Rule, ...]] = (*ACCESS_RULES, *PROVIDER_RULES, *BALANCE_RULES, *POLICY_RULES)
+RULES: Final[tuple[Rule, ...]] = (*ACCESS_RULES, *TLS_RULES, *PROVIDER_RULES, *BALANCE_RULES, *POLICY_RULES)
 
 
 _WHOLE: Final = {"providers": ("provider-unknown", "mapping-inert"), "routers": ("router-unknown",)}

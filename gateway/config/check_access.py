@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from collections.abc import Iterator
-from pathlib import Path as FilePath
 from typing import Final
 
 from gateway.config.names import router_name_problem
@@ -30,15 +29,6 @@ def open_host(subject: Subject) -> Iterator[Problem]:
             f"`{host[:60]}` can be reached from other machines, and `auth.mode` is not set",
             "say `auth: {mode: keys}` and give callers keys, or `auth: {mode: open}` to let anybody call",
         )
-
-
-def certificate_files(subject: Subject) -> Iterator[Problem]:
-    tls = subject.spec.server.tls
-    for key, name in (("certificate", tls.certificate), ("key", tls.key)) if tls is not None else ():
-        if not FilePath(name).is_file():
-            yield subject.origins.error(
-                "tls-file", ("server", "tls", key), f"there is no file `{name[:200]}`", "give the path of a PEM file"
-            )
 
 
 def keys_wanted(subject: Subject) -> Iterator[Problem]:
@@ -112,7 +102,6 @@ def is_loopback(host: str) -> bool:
 ACCESS_RULES: Final[tuple[Rule, ...]] = (
     router_names,
     open_host,
-    certificate_files,
     keys_wanted,
     distinct_keys,
     key_routers,

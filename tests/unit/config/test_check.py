@@ -159,6 +159,10 @@ CASES = {
         ROUTER + "server: {tls: {certificate: /nowhere/tls.crt, key: /nowhere/tls.key}}",
         ["2:29 tls-file", "2:52 tls-file"],
     ),
+    "a certificate that is no certificate": (
+        ROUTER + f"server: {{tls: {{certificate: '{__file__}', key: '{__file__}'}}}}",
+        ["2:15 tls-pair"],
+    ),
     "other names of loopback": (ROUTER + "server: {host: '::1'}", []),
     "keys wanted and none there": (ROUTER + "auth: {mode: keys}", ["2:14 auth-without-keys"]),
     "keys there and not wanted": (
