@@ -14,17 +14,21 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from benchmarks import systems
-from benchmarks.figures import COMPARABLE, GROUPS, Bench, Figure
+from benchmarks import policies, systems
+from benchmarks.figures import COMPARABLE, Bench, Figure
+from benchmarks.figures import GROUPS as SPINE
 from benchmarks.loads import LoadFailed
 from benchmarks.processes import CORES, GATEWAY_CORES, LOAD_CORES, Unready
 from benchmarks.systems import System
+
+GROUPS = {**SPINE, **policies.GROUPS}
 
 
 def main() -> int:
@@ -79,10 +83,15 @@ def pick_groups(chosen: argparse.Namespace) -> list[str]:
 def assemble(chosen: argparse.Namespace, directory: Path, behind: systems.Upstreams) -> Bench:
     engines = {"engine": chosen.engine, "upstream-engine": chosen.upstream_engine}
 
-    def ours(routers: int, name: str) -> AbstractContextManager[System]:
+    def ours(
+        routers: int,
+        name: str,
+        policies: Mapping[str, object] | None = None,
+        root: Mapping[str, object] | None = None,
+    ) -> AbstractContextManager[System]:
         if chosen.self_test:
             return systems.floor(directory, behind, name)
-        return systems.gateway(directory, behind, engines, routers, name)
+        return systems.gateway(directory, behind, engines, routers, name, policies, root)
 
     return Bench(
         directory=directory,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -44,7 +44,13 @@ class Figure(msgspec.Struct, frozen=True):
 class Factory(Protocol):
     """Starts what is measured. `name` tells several of one run apart."""
 
-    def __call__(self, routers: int, name: str) -> AbstractContextManager[System]: ...
+    def __call__(
+        self,
+        routers: int,
+        name: str,
+        policies: Mapping[str, object] | None = None,
+        root: Mapping[str, object] | None = None,
+    ) -> AbstractContextManager[System]: ...
 
 
 class Bench(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -94,12 +94,21 @@ def floor(directory: Path, behind: Upstreams, name: str = "floor") -> Iterator[S
 
 
 @contextmanager
-def gateway(directory: Path, behind: Upstreams, engines: dict[str, str], routers: int, name: str) -> Iterator[System]:
-    """The gateway with so many routers of two weighted targets each, and one more for streams and for failures."""
+def gateway(
+    directory: Path,
+    behind: Upstreams,
+    engines: dict[str, str],
+    routers: int,
+    name: str,
+    policies: Mapping[str, object] | None = None,
+    root: Mapping[str, object] | None = None,
+) -> Iterator[System]:
+    """The gateway with so many routers of two weighted targets each, and one more for streams and for failures.
+    policies: of each of the many. root: members of the file itself."""
     port = free_port()
     config = directory / name / "routers.yaml"
     config.parent.mkdir(exist_ok=True)
-    config.write_text(config_text(port, behind, engines, routers), "utf-8")
+    config.write_text(config_text(port, behind, engines, routers, policies=policies, root=root), "utf-8")
     command = python("gateway.cli", "serve", str(config))
     with running(name, command, port, directory, {"BENCH_KEY": "sk-bench"}, GATEWAY_CORES) as server:
         yield System(
@@ -112,7 +121,15 @@ def gateway(directory: Path, behind: Upstreams, engines: dict[str, str], routers
         )
 
 
-def config_text(port: int, behind: Upstreams, engines: dict[str, str], routers: int, first_weight: str = "0.7") -> str:
+def config_text(
+    port: int,
+    behind: Upstreams,
+    engines: dict[str, str],
+    routers: int,
+    first_weight: str = "0.7",
+    policies: Mapping[str, object] | None = None,
+    root: Mapping[str, object] | None = None,
+) -> str:
     """JSON, which is YAML. The model is named at the target, so that it is spliced as the floor does it."""
     bases = {
         "w": f"{behind.whole.origin}/v1",
@@ -140,10 +157,10 @@ def config_text(port: int, behind: Upstreams, engines: dict[str, str], routers: 
         ]
         return {"load-balance": {"chat": {"strategy": "weighted", "providers": targets}}}
 
-    named = {f"r{i}": router("w", first_weight if i == 0 else "0.7") for i in range(routers)}
+    named = {f"r{i}": router("w", first_weight if i == 0 else "0.7") | dict(policies or {}) for i in range(routers)}
     named |= {"stream": router("s"), "fail": router("f") | {"retries": {"max-retries": 1}}}
     server = {"host": "127.0.0.1", "port": port, "drain-timeout": "1s", **engines}
-    return json.dumps({"server": server, "providers": providers, "routers": named}, indent=1)
+    return json.dumps({"server": server, "providers": providers, "routers": named, **(root or {})}, indent=1)
 
 
 def write_body(directory: Path, name: str, model: str, *, stream: bool) -> Path:
