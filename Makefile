@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format schema lock bench clean dev
+.PHONY: help run test check format schema prices lock bench clean dev
 
 PYTHON ?= python3
 CONFIG ?= routers.yaml
@@ -49,6 +49,10 @@ schema: dev ## generate schemas/, docs/configuration.md and docs/providers.md
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
+
+prices: dev ## write the table of prices anew (needs genai-prices: .venv/bin/pip install genai-prices)
+	$(PY) tools/make_prices.py
+	$(PY) -m ruff format --quiet gateway/providers/price_table.py
 
 bench: dev ## measure against the floor (ARGS='--quick', '--only whole,stream')
 	@$(PY) -m benchmarks.bench $(ARGS)

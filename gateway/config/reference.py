@@ -42,6 +42,7 @@ _TITLES: Final = {
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
     "GatewayKey": "an entry of `auth.keys`",
+    "KeyLimit": "`limit` of a provider's key",
     "KeyPool": "`key-pool`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
     "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`", "RateLimit": "`rate-limit`",
     "Retries": "`retries`", "Router": "`routers.<name>` and `unified-api`", "Server": "`server`",

@@ -102,6 +102,10 @@ class GatewayKey(Base, frozen=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="How logs and metrics name the caller.")]
     hash: Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$", description="`sha256:` and the hex digest of the key.")]
     team: Annotated[str | None, Meta(description="The team the caller belongs to.")] = None
+    rate_limit: Annotated[
+        Bucket | tuple[Bucket, ...] | None,
+        Meta(description="A limit of this key's own, over all routes, beside those of the routes."),
+    ] = None
     routers: Annotated[
         tuple[str, ...] | None,
         Meta(description="The routers it may use; absent: all, and the direct routes too."),
@@ -132,6 +136,14 @@ class StoreSettings(Base, frozen=True):
     ] = "local"
 
 
+class KeyLimit(Base, frozen=True):
+    """What a provider lets a key do. It is kept to before the provider says 429, and evenly over replicas that share a
+    store."""
+
+    requests_per_minute: Annotated[int | None, Meta(ge=1, description="Attempts a minute.")] = None
+    tokens_per_minute: Annotated[int | None, Meta(ge=1, description="Input and output tokens a minute.")] = None
+
+
 class ProviderKey(Confidential, frozen=True):
     """A credential of a provider."""
 
@@ -140,6 +152,9 @@ class ProviderKey(Confidential, frozen=True):
         Meta(description="The credential, as `${env:NAME}` or `${file:/path}`.", examples=["${env:OPENAI_API_KEY}"]),
     ]
     name: Annotated[str | None, Meta(description="How logs and metrics name it; absent: `key-1`, `key-2`, ...")] = None
+    limit: Annotated[
+        KeyLimit | None, Meta(description="What the provider lets this key do.", examples=[{"requests-per-minute": 15}])
+    ] = None
 
 
 class KeyPool(Base, frozen=True):
@@ -203,9 +218,17 @@ class Provider(Confidential, frozen=True):
 class Bucket(Base, frozen=True):
     """A token bucket: `capacity` at once, refilled continuously at `capacity` per `refill-frequency`."""
 
-    capacity: Annotated[int, Meta(ge=1, description="How much may be taken at once.")]
+    capacity: Annotated[
+        Annotated[int, Meta(ge=1)] | Annotated[float, Meta(ge=0.000001)],
+        Meta(description="How much may be taken at once: a whole number; of `usd` any amount, to the millionth."),
+    ]
     refill_frequency: Annotated[Duration, Meta(description="The time in which an empty bucket fills up.")] = "1s"
-    unit: Annotated[Literal["requests", "tokens", "usd"], Meta(description="What is counted.")] = "requests"
+    unit: Annotated[
+        Literal["requests", "tokens", "usd"],
+        Meta(
+            description="What is counted. Tokens and dollars are estimated first and corrected by what the provider reports."
+        ),
+    ] = "requests"
 
 
 class RateLimit(Base, frozen=True):

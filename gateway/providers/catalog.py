@@ -124,14 +124,21 @@ def find_model(row: Row, model: str) -> Model | None:
     `gpt-4o-2024-08-06`, `claude-sonnet-4-5-20250929` and `ft:gpt-4o-2024-08-06:org::id` are pins; a
     number that is no date (`claude-opus-5-7`) makes another model.
     """
-    name = model.split(":", 2)[1] if model.startswith("ft:") else model
-    while True:
+    for name in pinned_names(model):
         for entry in row.models:
             if entry.name == name:
                 return entry
+    return None
+
+
+def pinned_names(model: str) -> Iterator[str]:
+    """The name itself, and those that it may be a pin of, the longest first."""
+    name = model.split(":", 2)[1] if model.startswith("ft:") else model
+    while True:
+        yield name
         pin = _PIN.search(name)
         if pin is None:
-            return None
+            return
         name = name[: pin.start()]
 
 
