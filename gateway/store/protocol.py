@@ -15,7 +15,12 @@ from gateway.policy.token_bucket import Rate
 
 
 class StoreDown(Exception):
-    """The store did not answer in time, or not sensibly. The message says what to do about it; no credential in it."""
+    """The store did not answer in time, or not sensibly. The message says what to do about it; no credential in it.
+    kind: a short word for metrics, such as `timeout`."""
+
+    def __init__(self, message: str, kind: str = "error") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
