@@ -42,6 +42,7 @@ CODES: Final[dict[str, Code]] = {
     "malformed_body": Code(400, "invalid"),
     "invalid_request": Code(400, "invalid"),
     "model_required": Code(400, "invalid"),
+    "unsupported_feature": Code(400, "invalid"),
     "path_invalid": Code(400, "invalid"),
     "router_name_invalid": Code(404, "not-found"),
     "router_not_found": Code(404, "not-found"),

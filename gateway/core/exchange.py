@@ -89,7 +89,9 @@ class Exchange(msgspec.Struct, eq=False):
     clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. cost
     is in millionths of a dollar, once somebody has asked for it.
     client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
-    is what the caller may use, None for everything.
+    is what the caller may use, None for everything. losses: the fields that translation could not carry to the last
+    target, those without a known name as `other`.
+    followed: others wait for what this one brings, so that its client's leaving does not end it.
     """
 
     id: str
@@ -124,6 +126,8 @@ class Exchange(msgspec.Struct, eq=False):
     error_code: str = ""
     committed: bool = False
     gone: bool = False
+    losses: tuple[str, ...] = ()
+    followed: bool = False
     on_settle: list[Callable[[Exchange], None]] = []
 
 

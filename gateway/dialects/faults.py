@@ -152,7 +152,16 @@ def fault_of(dialect: Dialect, status: int, headers: Headers, body: bytes, now_w
 
 def fault_of_event(dialect: Dialect, payload: bytes) -> UpstreamFault:
     """The fault that the data of an error event stands for. status: what it would have been as a reply."""
-    said = _read(payload)
+    return _fault_said(dialect, _read(payload))
+
+
+def fault_of_words(dialect: Dialect, status: int, message: str, hint: str) -> UpstreamFault:
+    """The fault that an error event stands for of which a translation has read the words. status: as the provider
+    says, 0 where it does not. hint: its code or type."""
+    return _fault_said(dialect, _Said(_clean(message), (hint.lower()[:200],) if hint else (), status))
+
+
+def _fault_said(dialect: Dialect, said: _Said) -> UpstreamFault:
     status = said.code
     if not status:
         for word in said.words:

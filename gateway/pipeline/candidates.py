@@ -15,10 +15,14 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
-from gateway.pipeline.endpoint import Endpoint, Knowledge
+from gateway.dialects.canonical import TargetFacts
+from gateway.dialects.formats import FORMATS, Format, format_of
+from gateway.dialects.translate import Way
+from gateway.pipeline.endpoint import Endpoint, Knowledge, Site
 from gateway.pipeline.target import Target
 from gateway.policy.load import TargetLoad
 from gateway.policy.selection import Reason, Refusal
+from gateway.providers.equivalents import equivalents
 
 Reach = Literal["listed", "known", "direct"]
 """listed: a router's list, through which names that nobody knows may pass. known: only names that
@@ -41,12 +45,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 class Plan(msgspec.Struct, frozen=True):
     """The targets that could serve a call, and a refusal for each entry that could not. key_hints:
-    how to give a key to the providers that have none. unknown_model: nobody is known to have it."""
+    how to give a key to the providers that have none. unknown_model: nobody is known to have it. translates: some of
+    the targets are of another format than the client's."""
 
     targets: tuple[Target, ...]
     refusals: tuple[Refusal, ...]
     key_hints: tuple[str, ...] = ()
     unknown_model: bool = False
+    translates: bool = False
 
 
 class Candidates:
@@ -64,6 +70,7 @@ class Candidates:
         "_owners",
         "_plans",
         "_providers",
+        "_substitutes",
         "_worst",
         "entries",
     )
@@ -77,6 +84,7 @@ class Candidates:
         reach: Reach = "listed",
     ) -> None:
         self._direct = reach == "direct"
+        self._substitutes = reach == "listed"
         self._worst = _RANK["knows"] if reach == "known" else _RANK["passes"]
         self.entries = tuple(entries)
         self._mappings = mappings
@@ -99,23 +107,35 @@ class Candidates:
         named, model = self._split(call.model)
         owners = self._owners(model) if model else ()
         mapped = self._mappings.get(call.model) or self._mappings.get(model) or ()
-        found: list[tuple[int, Entry, str]] = []
+        asked_in = None if self._direct else format_of(call)
+        found: list[tuple[int, Entry, str, Format | None]] = []
         refusals: list[Refusal] = []
         for entry in self.entries:
             rank, asked = self._model_at(entry, named, model, owners, mapped)
             if rank > self._worst:
                 refusals.append(_refusal(entry, call.model, "cannot-serve-model"))
-            elif not self._direct and (call.dialect, call.operation) not in entry.endpoint.sites:
-                refusals.append(_refusal(entry, asked, _surface_reason(entry.endpoint, call)))
+                continue
+            site = entry.endpoint.sites.get((call.dialect, call.operation))
+            other = None
+            if asked_in is not None and asked and (site is None or site.stopgap):
+                other = _foreign_format(entry.endpoint, asked_in)
+            if site is not None or other is not None or self._direct:
+                found.append((rank, entry, asked, other))
             else:
-                found.append((rank, entry, asked))
-        best = min((rank for rank, _, _ in found), default=0)
-        refusals.extend(_refusal(entry, asked, "cannot-serve-model") for rank, entry, asked in found if rank != best)
+                refusals.append(_refusal(entry, asked, _surface_reason(entry.endpoint, call)))
+        best = min((rank for rank, *_ in found), default=0)
+        refusals.extend(_refusal(entry, asked, "cannot-serve-model") for rank, entry, asked, _ in found if rank != best)
         unknown = self._worst == 0 and not found and all(r.reason == "cannot-serve-model" for r in refusals)
-        chosen = [(entry, asked) for rank, entry, asked in found if rank == best]
-        hints = dict.fromkeys(entry.endpoint.missing_key_hint for entry, _ in chosen if entry.endpoint.missing_key_hint)
-        targets = tuple(self._target(entry, call, asked) for entry, asked in chosen)
-        return Plan(targets, tuple(refusals), tuple(hints), unknown)
+        targets = tuple(
+            self._target(entry, call, asked)
+            if asked_in is None or other is None
+            else self._foreign_target(entry, call, asked, asked_in, other)
+            for rank, entry, asked, other in found
+            if rank == best
+        )
+        hints = dict.fromkeys(t.endpoint.missing_key_hint for t in targets if t.endpoint.missing_key_hint)
+        translates = any(target.way is not None for target in targets)
+        return Plan(targets, tuple(refusals), tuple(hints), unknown, translates)
 
     def _split(self, model: str) -> tuple[str, str]:
         """`provider/model` when the provider is one of this list, else a bare name: aggregators
@@ -151,11 +171,31 @@ class Candidates:
                 return _RANK["knows"], rest
             if endpoint.knowledge_of(name, self._owners(name)) == "knows":
                 return _RANK["knows"], name
+        if self._substitutes and not named and not mapped and knowledge == "refuses":
+            for name in equivalents(model):
+                if endpoint.knowledge_of(name, ()) == "knows":
+                    return _RANK["knows"], name
         return _RANK[knowledge], model
 
     def _named(self, endpoint: Endpoint, model: str, owners: tuple[str, ...]) -> Knowledge:
         """A provider that is named has the model, unless its list is closed."""
         return "refuses" if endpoint.closed and endpoint.knowledge_of(model, owners) == "refuses" else "knows"
+
+    def _foreign_target(self, entry: Entry, call: Call, model: str, asked_in: Format, other: Format) -> Target:
+        endpoint = entry.endpoint
+        site = endpoint.sites[other.dialect, other.operation]
+        suffix = other.stream_suffix if call.stream else other.suffix
+        known = endpoint.find_model(model) if model else None
+        facts = TargetFacts(
+            model=model,
+            max_output=known.max_output if known else 0,
+            vision=known.vision if known else None,
+            tools=known.tools if known else None,
+            provider=endpoint.name,
+        )
+        way = Way(asked_in, other, facts, ask_usage=call.stream and endpoint.stream_usage == "ask")
+        url = site.url(suffix.replace("{model}", quote(model, safe="")))
+        return self._made(entry, model, site, url, ask_usage=False, way=way)
 
     def _target(self, entry: Entry, call: Call, model: str) -> Target:
         endpoint = entry.endpoint
@@ -165,6 +205,17 @@ class Candidates:
         else:
             site = next((s for s in endpoint.surfaces if s.dialect == call.dialect), endpoint.surfaces[0])
             url = site.raw_url(call.suffix.replace("{model}", quote(model, safe="")), call.version)
+        ask_usage = (
+            call.stream
+            and not call.wants_usage
+            and call.dialect == "openai"
+            and call.operation in ("chat", "completions")
+            and endpoint.stream_usage == "ask"
+        )
+        return self._made(entry, model, site, url, ask_usage=ask_usage, way=None)
+
+    def _made(self, entry: Entry, model: str, site: Site, url: str, *, ask_usage: bool, way: Way | None) -> Target:
+        endpoint = entry.endpoint
         load, label = self._load_of(endpoint, model)
         facts = endpoint.find_model(model) if model else None
         return Target(
@@ -178,17 +229,24 @@ class Candidates:
             label=label,
             load=load,
             context=facts.context if facts else 0,
-            ask_usage=call.stream
-            and not call.wants_usage
-            and call.dialect == "openai"
-            and call.operation in ("chat", "completions")
-            and endpoint.stream_usage == "ask",
+            ask_usage=ask_usage,
             region=entry.region,
             reply_headers=[
                 _reply_header(b"x-gateway-provider", endpoint.name),
                 *([_reply_header(b"x-gateway-model", model)] if model else []),
             ],
+            way=way,
         )
+
+
+def _foreign_format(endpoint: Endpoint, asked_in: Format) -> Format | None:
+    """The format to translate to: of the endpoint's first surface that has one, for the first is its native one."""
+    for site in endpoint.surfaces:
+        if not site.stopgap:
+            for key, other in FORMATS.items():
+                if endpoint.sites.get(key) is site and other is not asked_in:
+                    return other
+    return None
 
 
 def _surface_reason(endpoint: Endpoint, call: Call) -> Reason:

@@ -16,8 +16,9 @@ from gateway.core.exchange import Call, Exchange, Headers, Reply
 from gateway.dialects.faults import bad_body, fault_of
 from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model
 from gateway.dialects.tap import Tap, tap_for, usage_of
+from gateway.dialects.translate import Translation
 from gateway.pipeline.flight import Flight
-from gateway.pipeline.headers import for_client, for_upstream
+from gateway.pipeline.headers import for_client, for_foreign_client, for_foreign_upstream, for_upstream
 from gateway.pipeline.settings import Limits
 from gateway.pipeline.watchdog import Watchdog
 from gateway.policy.retry import RetryPolicy, verdict
@@ -46,7 +47,14 @@ class Dispatch:
         the caller then, and by the end of the reply otherwise."""
         call = exchange.call
         streamed = call.stream or call.operation in _RAW_OPERATIONS
-        request = self._request(exchange, flight, streamed)
+        translation = flight.translation
+        if translation is None:
+            request = self._request(exchange, flight, streamed)
+        else:
+            request = self._translated_request(exchange, flight, translation)
+        sign = flight.target.endpoint.sign
+        if sign is not None:
+            request.headers += sign(request, flight.key.secret, self._clock.wall())
         limits = self._limits
         dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
         upstream: UpstreamReply | None = None
@@ -54,7 +62,7 @@ class Dispatch:
             upstream = await flight.target.endpoint.transport.send(request)
             flight.attempt.status = upstream.status
             if not 200 <= upstream.status < 300:
-                raise await self._refusal(call, upstream)
+                raise await self._refusal(flight, call, upstream)
             if upstream.body is not None:
                 reply = self._whole(exchange, flight, upstream, upstream.body)
                 dog.stop()
@@ -101,19 +109,43 @@ class Dispatch:
             exchange.method, url, headers, body, streamed, limits.connect, silence=limits.total + SILENCE_SLACK
         )
 
-    async def _refusal(self, call: Call, upstream: UpstreamReply) -> UpstreamFault:
+    def _translated_request(self, exchange: Exchange, flight: Flight, translation: Translation) -> UpstreamRequest:
+        target = flight.target
+        headers = for_foreign_upstream(exchange.headers)
+        headers.append(("content-type", "application/json"))
+        authorization = target.authorization(flight.key.secret)
+        if authorization is not None:
+            headers.append(authorization)
+        headers.extend(target.endpoint.headers)
+        limits = self._limits
+        silence = limits.total + SILENCE_SLACK
+        return UpstreamRequest(
+            "POST", target.url, headers, translation.body, exchange.call.stream, limits.connect, silence=silence
+        )
+
+    async def _refusal(self, flight: Flight, call: Call, upstream: UpstreamReply) -> UpstreamFault:
         body = upstream.body
         if body is None:
             body = await _read_some(upstream)
             await _close(upstream)
-        return fault_of(call.dialect, upstream.status, upstream.headers, body, self._clock.wall())
+        wall = self._clock.wall()
+        if flight.translation is None:
+            return fault_of(call.dialect, upstream.status, upstream.headers, body, wall)
+        fault = fault_of(flight.target.site.dialect, upstream.status, upstream.headers, body, wall)
+        # A client cannot read another dialect's error: it gets the words in its own.
+        fault.body = b""
+        return fault
 
     def _whole(self, exchange: Exchange, flight: Flight, upstream: UpstreamReply, body: bytes) -> Reply:
         call = exchange.call
-        headers = for_client(upstream.headers)
         if bad_body(call, _content_type(upstream.headers), body):
             raise UpstreamFault("unavailable", "The reply was not JSON.", status=upstream.status)
-        exchange.usage, _ = usage_of(call, body)
+        if flight.translation is None:
+            headers = for_client(upstream.headers)
+            exchange.usage, _ = usage_of(call, body)
+        else:
+            headers = for_foreign_client(upstream.headers, b"application/json")
+            body, exchange.usage = flight.translation.reply(body, upstream.headers)
         now = self._now()
         flight.attempt.first_byte = now
         flight.succeed(now)
@@ -125,8 +157,13 @@ class Dispatch:
         call = exchange.call
         chunks = upstream.chunks
         assert chunks is not None
+        translation = flight.translation
         tap: Tap | None = None
-        if call.stream and _is_event_stream(upstream.headers, call):
+        if translation is not None:
+            if not _content_type(upstream.headers).startswith(translation.way.provider.stream_types):
+                raise UpstreamFault("unavailable", "The reply was not a stream.", status=upstream.status)
+            tap = translation.stream(upstream.headers)
+        elif call.stream and _is_event_stream(upstream.headers, call):
             tap = tap_for(call, strip_usage=flight.target.ask_usage)
         first = b""
         ended = False
@@ -153,11 +190,15 @@ class Dispatch:
         now = self._now()
         exchange.first_byte = now
         flight.see_first_byte(now)
+        if translation is None:
+            headers = for_client(upstream.headers)
+        else:
+            headers = for_foreign_client(upstream.headers, translation.stream_type)
         if ended:
             dog.stop()
             self._finish(exchange, flight, tap)
             await _close(upstream)
-            return Reply(upstream.status, for_client(upstream.headers), first)
+            return Reply(upstream.status, headers, first)
         dog.expect(self._limits.idle, "stalled")
         # Until the rest is asked for, it is the client that is waited for.
         dog.waiting = False
@@ -174,7 +215,7 @@ class Dispatch:
                 # The deadline passed while the client was written to: nobody else has seen it.
                 raise bitten
 
-        return Reply(upstream.status, for_client(upstream.headers), first, rest, close)
+        return Reply(upstream.status, headers, first, rest, close)
 
     async def _rest(
         self,
@@ -205,14 +246,16 @@ class Dispatch:
                 if out:
                     yield out
                 if tap.fault is not None:
-                    tap.fault.told = True
+                    # The provider's own error event went through, unless it was of another dialect.
+                    tap.fault.told = flight.translation is None
                     raise tap.fault
                 if not tap.complete:
                     raise UpstreamFault("cut", "The stream ended before its last event.")
             self._finish(exchange, flight, tap)
         except UpstreamFault as fault:
             self._note(exchange, tap)
-            flight.fail(fault, verdict("cut" if fault.told else fault.kind, self._retry), now())
+            said = tap is not None and tap.fault is fault
+            flight.fail(fault, verdict("cut" if said else fault.kind, self._retry), now())
             if tap is None or not (fault.told and tap.complete):
                 raise
             # The dialect has an orderly end for a failure, and the client has it.

@@ -16,19 +16,23 @@ from gateway.core.exchange import Dialect, Operation
 from gateway.core.secret import Secret
 from gateway.policy.key_pool import KeyPool
 from gateway.providers.row import Auth, Model, Surface
-from gateway.upstream.transport import Transport
+from gateway.upstream.transport import Transport, UpstreamRequest
 
 Knowledge = Literal["knows", "open", "passes", "refuses"]
 """How sure an endpoint is of a model: it knows the name; its list is open by nature (an aggregator, a
 local server); it has not heard of it but would let it pass; it is closed, or it is another vendor's."""
 
 
+Sign = Callable[[UpstreamRequest, Secret, float], list[tuple[str, str]]]
+"""The headers that prove a request to a provider that wants it signed, the whole of it being known: the request, the
+key, Unix seconds. None of them may be in the request already."""
+
 _VERSION = re.compile(r"v[0-9]+[a-z0-9.]*")
 
 
 class Site(msgspec.Struct, frozen=True):
     """Where one dialect of an endpoint is. prefix: origin and root, no trailing slash. version: the
-    segment put in front of an api path without one. root: the path within prefix."""
+    segment put in front of an api path without one. root: the path within prefix. stopgap: as a Surface's."""
 
     dialect: Dialect
     prefix: str
@@ -36,6 +40,7 @@ class Site(msgspec.Struct, frozen=True):
     version: str
     auth: Auth
     fixed_version: bool
+    stopgap: bool = False
 
     def url(self, suffix: str, version: str = "") -> str:
         """The URL of an api path below its version segment. version: the one that the client wrote,
@@ -62,7 +67,8 @@ class Endpoint:
 
     __slots__ = (
         "_known", "_patterns", "authorizations", "closed", "find_model", "headers", "missing_key_hint", "models",
-        "name", "notice", "open_models", "origin", "pool", "sites", "stream_usage", "surfaces", "title", "transport",
+        "name", "notice", "open_models", "origin", "pool", "sign", "sites", "stream_usage", "surfaces", "title",
+        "transport",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +91,7 @@ class Endpoint:
         missing_key_hint: str = "",
         exact_prefix: bool = False,
         notice: Callable[[str, Mapping[str, str | int | float]], None] = lambda event, fields: None,
+        sign: Sign | None = None,
     ) -> None:
         self.name = name
         self.title = title
@@ -98,12 +105,21 @@ class Endpoint:
         self.find_model = find_model
         self.missing_key_hint = missing_key_hint
         self.notice = notice
+        self.sign = sign
         self.authorizations: dict[Auth, dict[Secret, tuple[str, str] | None]] = {}
         self.models = models
         self._known = frozenset(models)
         self._patterns = patterns
         self.surfaces = tuple(
-            Site(s.dialect, origin + s.root, s.root, s.version, s.auth or auth, exact_prefix or s.dialect != "gemini")
+            Site(
+                s.dialect,
+                origin + s.root,
+                s.root,
+                s.version,
+                s.auth or auth,
+                exact_prefix or s.dialect != "gemini",
+                s.stopgap,
+            )
             for s in surfaces
         )
         self.sites: Mapping[tuple[Dialect, Operation], Site] = {

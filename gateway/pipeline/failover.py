@@ -16,11 +16,13 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.core.errors import Disconnected, UpstreamFault
 from gateway.core.exchange import Attempt, Exchange, Reply
+from gateway.dialects.losses import labels, shown
 from gateway.pipeline.candidates import Candidates, Plan
 from gateway.pipeline.dispatch import Dispatch
 from gateway.pipeline.flight import Flight
-from gateway.pipeline.outcome import error_after, error_unknown_model, error_without_target
-from gateway.pipeline.settings import Limits
+from gateway.pipeline.original import Original
+from gateway.pipeline.outcome import error_after, error_unknown_model, error_unsupported, error_without_target
+from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.target import Target
 from gateway.policy.balance import Balancer
 from gateway.policy.key_pool import PoolKey
@@ -34,7 +36,9 @@ _ASK_AGAIN_UNLESS_SENT = frozenset(("unavailable", "silent"))
 class Failover:
     """The innermost handler of a route, for one group of operations."""
 
-    __slots__ = ("_balancer", "_budget", "_candidates", "_chance", "_dispatch", "_limits", "_now", "_retry")
+    __slots__ = (
+        "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_limits", "_now", "_retry",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Failover:
         limits: Limits,
         retry: RetryPolicy,
         budget: RetryBudget,
+        carriage: Carriage = CARRIAGE,
     ) -> None:
         self._now = clock.monotonic
         self._chance = clock.chance
@@ -53,6 +58,7 @@ class Failover:
         self._limits = limits
         self._retry = retry
         self._budget = budget
+        self._carriage = carriage
         self._dispatch = Dispatch(clock, limits, retry)
 
     async def __call__(self, exchange: Exchange) -> Reply:
@@ -65,21 +71,30 @@ class Failover:
             if plan.unknown_model:
                 raise error_unknown_model(exchange.call.model)
             raise error_without_target(exchange.call, self._refusals(plan, now), plan.key_hints)
-        target = self._balancer.pick(usable, exchange.call.stream, now, self._chance)
+        original: Original | None = None
+        if plan.translates:
+            original = Original(exchange, self._carriage)
+            target = self._first_that_fits(exchange, plan, usable, original, now)
+        else:
+            target = self._balancer.pick(usable, exchange.call.stream, now, self._chance)
         key = target.endpoint.pool.pick(now)
         assert key is not None
         try:
-            return await self._attempt(exchange, target, key, deadline)
+            return await self._attempt(exchange, target, key, deadline, original)
         except UpstreamFault as fault:
-            return await self._again(exchange, plan, target, key, fault, deadline)
+            return await self._again(exchange, plan, target, key, fault, deadline, original)
 
-    async def _attempt(self, exchange: Exchange, target: Target, key: PoolKey, deadline: float) -> Reply:
+    async def _attempt(
+        self, exchange: Exchange, target: Target, key: PoolKey, deadline: float, original: Original | None
+    ) -> Reply:
         attempt = Attempt(target.endpoint.name, target.model, target.label, key.name, self._now())
         exchange.attempts.append(attempt)
         exchange.provider = attempt.provider
         exchange.model = attempt.model
         exchange.label = attempt.label
-        flight = Flight(target, key, attempt, exchange.call.stream)
+        translation = None if original is None else original.translation(target)
+        exchange.losses = () if translation is None else labels(translation.losses)
+        flight = Flight(target, key, attempt, exchange.call.stream, translation)
         try:
             reply = await self._dispatch(exchange, flight, deadline)
         except UpstreamFault as fault:
@@ -89,11 +104,20 @@ class Failover:
             flight.abandon(self._now())
             raise
         reply.headers += target.reply_headers
+        if translation is not None and translation.losses:
+            reply.headers.append((b"x-gateway-dropped", shown(translation.losses)))
         reply.headers.append((b"x-gateway-attempts", _COUNTS[min(len(exchange.attempts), 63)]))
         return reply
 
     async def _again(
-        self, exchange: Exchange, plan: Plan, target: Target, key: PoolKey, fault: UpstreamFault, deadline: float
+        self,
+        exchange: Exchange,
+        plan: Plan,
+        target: Target,
+        key: PoolKey,
+        fault: UpstreamFault,
+        deadline: float,
+        original: Original | None,
     ) -> Reply:
         """Everything after a first fault. Slow is fine here; wrong is not."""
         tried: list[Target] = []
@@ -113,7 +137,7 @@ class Failover:
             if target not in tried:
                 tried.append(target)
             now = self._now()
-            chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange.call.stream)
+            chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange.call.stream, original)
             wait = 0.0
             if chosen is None:
                 if not self._may_repeat(target, judged, tried, excluded, exchange):
@@ -135,7 +159,7 @@ class Failover:
                 break
             key = key_or_none
             try:
-                return await self._attempt(exchange, target, key, deadline)
+                return await self._attempt(exchange, target, key, deadline, original)
             except UpstreamFault as another:
                 fault = another
         if exchange.gone:
@@ -165,6 +189,7 @@ class Failover:
         keys_tried: dict[str, set[str]],
         now: float,
         streamed: bool,
+        original: Original | None,
     ) -> tuple[Target, PoolKey | None] | None:
         """The same target with its next key, or another target, or None."""
         if judged.next_key and target not in excluded and target.load.breaker.allows(now):
@@ -178,9 +203,31 @@ class Failover:
             for t in plan.targets
             if t not in tried and t not in excluded and t.load.breaker.allows(now) and t.endpoint.pool.available(now)
         ]
-        if not usable:
-            return None
-        return self._balancer.pick(usable, streamed, now, self._chance), None
+        chosen = self._pick(usable, streamed, now, original)
+        return None if chosen is None else (chosen, None)
+
+    def _first_that_fits(
+        self, exchange: Exchange, plan: Plan, usable: list[Target], original: Original, now: float
+    ) -> Target:
+        target = self._pick(usable, exchange.call.stream, now, original)
+        if target is not None:
+            return target
+        if original.unreadable is not None:
+            raise original.unreadable
+        if len(usable) == len(plan.targets):
+            raise error_unsupported(exchange.call, original.refusals, rejecting=self._carriage.reject_losses)
+        refusals = [*self._refusals(plan, now), *original.refusals]
+        raise error_without_target(exchange.call, refusals, plan.key_hints)
+
+    def _pick(self, usable: list[Target], streamed: bool, now: float, original: Original | None) -> Target | None:
+        """The balancer's choice among those that can carry the request. Only what is chosen is written, so that a
+        list of many targets costs one translation."""
+        while usable:
+            target = self._balancer.pick(usable, streamed, now, self._chance)
+            if original is None or original.fits(target):
+                return target
+            usable = [other for other in usable if other is not target]
+        return None
 
     def _may_repeat(
         self, target: Target, judged: Verdict, tried: Sequence[Target], excluded: Sequence[Target], exchange: Exchange

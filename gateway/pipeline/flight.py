@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Attempt
+from gateway.dialects.translate import Translation
 from gateway.pipeline.target import Target
 from gateway.policy.key_pool import PoolKey
 from gateway.policy.retry import Verdict
@@ -11,15 +12,24 @@ from gateway.policy.retry import Verdict
 
 class Flight:
     """From the choice of a target to the end of its reply. The first of `succeed`, `fail` and
-    `abandon` counts; later ones do nothing. Times are clock seconds."""
+    `abandon` counts; later ones do nothing. Times are clock seconds. translation: of the request for this target,
+    None where bytes pass through."""
 
-    __slots__ = ("_landed", "_probe", "attempt", "key", "streamed", "target")
+    __slots__ = ("_landed", "_probe", "attempt", "key", "streamed", "target", "translation")
 
-    def __init__(self, target: Target, key: PoolKey, attempt: Attempt, streamed: bool) -> None:
+    def __init__(
+        self,
+        target: Target,
+        key: PoolKey,
+        attempt: Attempt,
+        streamed: bool,
+        translation: Translation | None = None,
+    ) -> None:
         self.target = target
         self.key = key
         self.attempt = attempt
         self.streamed = streamed
+        self.translation = translation
         self._landed = False
         load = target.load
         load.in_flight += 1

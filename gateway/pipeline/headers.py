@@ -32,6 +32,11 @@ _CREDENTIAL_SUFFIXES = (
     b"api-key", b"apikey", b"auth-token", b"access-token", b"api-token", b"authorization", b"authorization-token",
     b"security-token", b"subscription-key", b"subscription-token", b"-secret", b"-auth",
 )  # fmt: skip
+_OF_A_DIALECT = (
+    "content-", "accept", "anthropic-", "openai-", "x-stainless-", "x-goog-", "x-app", "cohere-", "x-client-name",
+    "idempotency-key",
+)  # fmt: skip
+"""How headers begin that mean something to one vendor, or describe a body that is written anew."""
 _OF_EVERY_CONNECTION = (b"keep-alive", b"close")
 _NOT_BACK = _HOP_BY_HOP | frozenset(
     b"content-length set-cookie set-cookie2 server date alt-svc strict-transport-security nel report-to via "
@@ -69,6 +74,18 @@ def for_upstream(headers: Headers) -> list[tuple[str, str]]:
         elif name == b"connection" and value.lower() not in _OF_EVERY_CONNECTION:
             named.update(_names_in(value))
     return [header for header in out if header[0] not in named] if named else out
+
+
+def for_foreign_upstream(headers: Headers) -> list[tuple[str, str]]:
+    """The same for a provider of another dialect: what is about the body or belongs to the client's vendor stays."""
+    return [header for header in for_upstream(headers) if not header[0].startswith(_OF_A_DIALECT)]
+
+
+def for_foreign_client(headers: Iterable[tuple[bytes, bytes]], content_type: bytes) -> Headers:
+    """What the headers of a provider of another dialect become: of what it says of itself, its request id and its
+    rate limits."""
+    kept = [header for header in for_client(headers) if header[0].startswith(b"x-upstream-")]
+    return [(b"content-type", content_type), *kept]
 
 
 def for_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

@@ -38,6 +38,19 @@ def error_without_target(call: Call, refusals: Sequence[Refusal], key_hints: Seq
     )
 
 
+def error_unsupported(call: Call, refusals: Sequence[Refusal], *, rejecting: bool) -> GatewayError:
+    """Every target would lose something that may not be lost."""
+    asked = f" for model {call.model!r}" if call.model else ""
+    why = " (the route has `on-loss: reject`)" if rejecting else ""
+    features = dict.fromkeys(refusal.feature for refusal in refusals)
+    return GatewayError(
+        "unsupported_feature",
+        f"No provider of this route can carry this request{asked}: {explain(refusals)}{why}. Leave it out, or ask a "
+        "route that has a provider with it.",
+        param=next(iter(features)).partition(",")[0] if len(features) == 1 else None,
+    )
+
+
 def error_unknown_model(model: str) -> GatewayError:
     """Nobody is known to have the model."""
     return GatewayError(

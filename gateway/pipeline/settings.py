@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+
+class Carriage(msgspec.Struct, frozen=True):
+    """What translation may leave out and add. reject_losses: a target that would lose anything is not eligible.
+    cache_marks: long stable prefixes are marked for a provider that caches only what is marked."""
+
+    reject_losses: bool = False
+    cache_marks: bool = False
+
+
+CARRIAGE: Final = Carriage()
+"""What is usual: hints may be left out, and nothing is added."""
 
 
 class Limits(msgspec.Struct, frozen=True):

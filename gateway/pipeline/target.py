@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.core.exchange import Headers
 from gateway.core.secret import Secret
+from gateway.dialects.translate import Way
 from gateway.pipeline.endpoint import Endpoint, Site, authorization
 from gateway.policy.load import TargetLoad
 
@@ -13,12 +14,13 @@ class Target:
 
     index, weight and priority are the list entry's; load outlives the config. model is what the
     provider is asked for, `` where the operation has none. context: its window in tokens, 0 where
-    not known. reply_headers tell the client what was chosen.
+    not known. reply_headers tell the client what was chosen. way: how the client's format becomes the
+    provider's, None where they are one and bytes pass through.
     """
 
     __slots__ = (
         "_auth", "ask_usage", "context", "endpoint", "index", "label", "load", "model", "priority", "region",
-        "reply_headers", "site", "url", "weight",
+        "reply_headers", "site", "url", "way", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -37,6 +39,7 @@ class Target:
         ask_usage: bool,
         region: str,
         reply_headers: Headers,
+        way: Way | None = None,
     ) -> None:
         self.index = index
         self.weight = weight
@@ -51,6 +54,7 @@ class Target:
         self.ask_usage = ask_usage
         self.region = region
         self.reply_headers = reply_headers
+        self.way = way
         # One for all targets of the endpoint, as everything is that can be: with a thousand routers asked in turn,
         # what each has for itself is what the processor's caches have lost.
         self._auth = endpoint.authorizations.setdefault(site.auth, {})

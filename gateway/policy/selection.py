@@ -14,7 +14,7 @@ import msgspec
 
 Reason = Literal[
     "breaker-open", "no-key", "keys-cooling", "cannot-serve-operation", "cannot-serve-model", "dialect", "disabled",
-    "already-tried", "context-too-small",
+    "already-tried", "context-too-small", "cannot-carry",
 ]  # fmt: skip
 
 _MOST: Final = 8
@@ -22,13 +22,15 @@ _MOST: Final = 8
 
 class Refusal(msgspec.Struct, frozen=True):
     """A target that was passed over. model: `` where none is named. retry_in: seconds until it may be otherwise, None
-    where time changes nothing. keys: how many keys its pool has, 0 for not said."""
+    where time changes nothing. keys: how many keys its pool has, 0 for not said. feature: what of the request
+    it cannot carry, or ``."""
 
     provider: str
     model: str
     reason: Reason
     retry_in: float | None = None
     keys: int = 0
+    feature: str = ""
 
 
 def explain(refusals: Sequence[Refusal]) -> str:
@@ -92,6 +94,8 @@ def _reason(refusal: Refusal) -> str:
             return "already tried"
         case "context-too-small":
             return "context too small"
+        case "cannot-carry":
+            return f"cannot carry {refusal.feature}" if refusal.feature else "cannot carry this request"
         case _:
             assert_never(refusal.reason)
 

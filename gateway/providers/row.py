@@ -18,7 +18,8 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True):
 
     root is what stands between the origin and the version segment (`/openai` at Groq), version the
     segment that goes in front of an api path that has none (`v1`; `` for none). operations are the
-    ones that the provider has. auth where it differs from the row's own.
+    ones that the provider has. auth where it differs from the row's own. stopgap: the vendor's own translation of
+    another of its surfaces, that leaves things out unsaid: a router translates to that one instead where it can.
     """
 
     dialect: Dialect
@@ -26,6 +27,7 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ""
     version: str = "v1"
     auth: Auth | None = None
+    stopgap: bool = False
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

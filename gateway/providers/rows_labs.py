@@ -98,7 +98,7 @@ COHERE: Final = Row(
     surfaces=(
         Surface(dialect="cohere", operations=("chat", "embeddings", "rerank"), version="v2"),
         Surface(dialect="cohere", operations=("models",), version="v1"),
-        Surface(dialect="openai", operations=("chat", "embeddings"), root="/compatibility"),
+        Surface(dialect="openai", operations=("chat", "embeddings"), root="/compatibility", stopgap=True),
     ),
     families=("command-*", "c4ai-*", "embed-english-*", "embed-multilingual-*", "embed-v*", "rerank-*"),
     models=(

@@ -120,7 +120,7 @@ ANTHROPIC: Final = Row(
     env=("ANTHROPIC_API_KEY",),
     surfaces=(
         Surface(dialect="anthropic", operations=("messages", "count-tokens", "models")),
-        Surface(dialect="openai", operations=("chat",), auth="bearer"),
+        Surface(dialect="openai", operations=("chat",), auth="bearer", stopgap=True),
     ),
     families=("claude-*",),
     models=(
@@ -166,6 +166,7 @@ GEMINI: Final = Row(
             root="/v1beta/openai",
             version="",
             auth="bearer",
+            stopgap=True,
         ),
     ),
     families=("gemini-*", "imagen-*", "veo-*", "lyria-*", "learnlm-*"),

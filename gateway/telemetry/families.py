@@ -47,6 +47,12 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_faults", "counter", "Attempts that failed, by what went wrong.", ("provider", "model", "kind")),
         Family("gateway_errors", "counter", "Errors told to clients, by their code.", ("router", "code")),
         Family(
+            "gateway_dropped",
+            "counter",
+            "Fields of requests that translation left out or changed.",
+            ("router", "field"),
+        ),
+        Family(
             "gateway_limit_denials",
             "counter",
             "Requests that a limit of the gateway had no room for.",
@@ -62,6 +68,10 @@ FAMILIES: Final[dict[str, Family]] = {
             ("provider", "model"),
         ),
         Family("gateway_keys", "gauge", "Provider keys by state.", ("provider", "state")),
+        Family("gateway_cache_requests", "counter", "Requests that a cache has seen, by result.", ("router", "result")),
+        Family("gateway_cache_entries", "gauge", "Answers kept in memory.", ("router",)),
+        Family("gateway_cache_bytes", "gauge", "Bytes of the answers kept in memory.", ("router",)),
+        Family("gateway_cache_evictions", "counter", "Answers that had to go for want of room.", ("router",)),
         Family("gateway_config_reloads", "counter", "Reloads of the configuration.", ("result",)),
         Family("gateway_config_reload_seconds", "gauge", "How long the last reload took.", ()),
         Family("gateway_config_last_reload_successful", "gauge", "1 when the file on disk is the one that serves.", ()),

@@ -73,6 +73,8 @@ class Metrics:
         self._attempts: dict[tuple[str, str], int] = {}
         self._faults: dict[tuple[str, str, str], int] = {}
         self._errors: dict[tuple[str, str], int] = {}
+        self._dropped: dict[tuple[str, str], int] = {}
+        self._cache: dict[tuple[str, str], int] = {}
         self._denials: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
@@ -119,10 +121,17 @@ class Metrics:
                 self._add(self._faults, (*target, attempt.fault))
         if exchange.error_code:
             self._add(self._errors, (exchange.router, exchange.error_code))
+        if exchange.losses:
+            for field in exchange.losses:
+                self._add(self._dropped, (exchange.router, field))
 
     def count_reload(self, result: str) -> None:
         """result: `ok` or `rejected`."""
         self._reloads[result] += 1
+
+    def count_cache(self, router: str, result: str) -> None:
+        """result: what the cache did, as docs/metrics.md has it."""
+        self._add(self._cache, (router, result))
 
     def count_denial(self, router: str, scope: str, unit: str, *, enforced: bool) -> None:
         """A limit without room for a request. enforced: the request was refused for it."""
@@ -157,6 +166,10 @@ class Metrics:
             yield "gateway_faults_total", fault, count
         for error, count in self._errors.items():
             yield "gateway_errors_total", error, count
+        for dropped, count in self._dropped.items():
+            yield "gateway_dropped_total", dropped, count
+        for looked_up, count in self._cache.items():
+            yield "gateway_cache_requests_total", looked_up, count
         for denial, count in self._denials.items():
             yield "gateway_limit_denials_total", denial, count
         for unpriced, count in self._unpriced.items():

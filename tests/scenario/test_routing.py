@@ -188,7 +188,7 @@ async def test_a_dated_version_is_kept_as_written(serve: Serve) -> None:
 async def test_a_model_of_another_vendor_is_not_sent_to_one_that_cannot_have_it(serve: Serve) -> None:
     served = serve("routers: {r: {load-balance: {chat: {strategy: priority, providers: [mistral, openai]}}}}")
     served.upstream.on(OPENAI, ok())
-    await served.client.post(f"/router/r{CHAT}", chat("gpt-4o"))
+    await served.client.post(f"/router/r{CHAT}", chat("gpt-9-unheard-of"))
     assert served.upstream.hosts() == [OPENAI]
 
 
@@ -347,7 +347,7 @@ async def test_no_eligible_target_gives_every_reason(serve: Serve) -> None:
     served = serve(
         "routers: {r: {load-balance: {chat: {providers: [openai, anthropic, mistral]}}}}", env={"MISTRAL_API_KEY": "x"}
     )
-    reply = await served.client.post(f"/router/r{CHAT}", chat("gpt-4o"))
+    reply = await served.client.post(f"/router/r{CHAT}", chat("gpt-9-unheard-of"))
     text = reply.json()["error"]["message"]
     assert reply.status == 503
     assert "openai: no key" in text
