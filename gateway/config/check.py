@@ -12,6 +12,8 @@ from typing import Final
 
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
+from gateway.config.check_keys import KEY_RULES
+from gateway.config.check_limits import LIMIT_RULES
 from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_providers import PROVIDER_RULES
 from gateway.config.check_tls import TLS_RULES
@@ -20,7 +22,15 @@ from gateway.config.problem import ConfigError, Problem, dotted, in_order
 from gateway.config.problem import Path as DocumentPath
 from gateway.config.subject import Rule, Subject
 
-RULES: Final[tuple[Rule, ...]] = (*ACCESS_RULES, *TLS_RULES, *PROVIDER_RULES, *BALANCE_RULES, *POLICY_RULES)
+RULES: Final[tuple[Rule, ...]] = (
+    *ACCESS_RULES,
+    *KEY_RULES,
+    *TLS_RULES,
+    *PROVIDER_RULES,
+    *BALANCE_RULES,
+    *POLICY_RULES,
+    *LIMIT_RULES,
+)
 
 
 _WHOLE: Final = {"providers": ("provider-unknown", "mapping-inert"), "routers": ("router-unknown",)}
@@ -29,13 +39,16 @@ _PART: Final = ("target-unable", "key-missing", "address-unset")
 """Codes of problems elsewhere that leaving out a part of a provider may bring about."""
 
 
-def check(loaded: Loaded) -> list[Problem]:
-    """Every problem of meaning, and the warnings of the load, in the order of the file."""
-    subject = Subject(loaded)
+def check(loaded: Loaded, now: float | None = None) -> list[Problem]:
+    """Every problem of meaning, and the warnings of the load, in the order of the file. now: Unix seconds, for what
+    expires; None to ask nothing of the time."""
+    subject = Subject(loaded, now)
     return in_order([*loaded.warnings, *(problem for rule in RULES for problem in rule(subject))])
 
 
-def examine(path: Path, env: Mapping[str, str] = os.environ) -> tuple[Loaded | None, list[Problem]]:
+def examine(
+    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None
+) -> tuple[Loaded | None, list[Problem]]:
     """Every problem of a file, of structure and of meaning. A config that has an error comes back
     too when any of it could be read, for what can be said about it, not to be served."""
     try:
@@ -44,16 +57,18 @@ def examine(path: Path, env: Mapping[str, str] = os.environ) -> tuple[Loaded | N
         return None, list(error.problems)
     if reading.loaded is None:
         return None, in_order(reading.problems)
-    problems = check(reading.loaded)
+    problems = check(reading.loaded, now)
     if reading.broken:
         structural = set(reading.problems)
         problems = [found for found in problems if found in structural or not _follows(found, reading.broken)]
     return reading.loaded, problems
 
 
-def loaded_and_checked(path: Path, env: Mapping[str, str] = os.environ) -> tuple[Loaded, list[Problem]]:
+def loaded_and_checked(
+    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None
+) -> tuple[Loaded, list[Problem]]:
     """A config that can be served, with its warnings. ConfigError when there is any error."""
-    loaded, problems = examine(path, env)
+    loaded, problems = examine(path, env, now)
     if loaded is None or any(problem.level == "error" for problem in problems):
         raise ConfigError(problems)
     return loaded, problems

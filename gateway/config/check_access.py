@@ -1,4 +1,4 @@
-"""Rules about who may call, from where, and under which names."""
+"""Rules about where the gateway is reached, and under which names."""
 
 from __future__ import annotations
 
@@ -31,49 +31,6 @@ def open_host(subject: Subject) -> Iterator[Problem]:
         )
 
 
-def keys_wanted(subject: Subject) -> Iterator[Problem]:
-    auth = subject.spec.auth
-    if auth.mode == "keys" and not auth.keys:
-        yield subject.origins.error(
-            "auth-without-keys",
-            ("auth", "mode"),
-            "a key is demanded, and there is none",
-            "`gateway keys new NAME` makes one and prints the entry for `auth.keys`",
-        )
-    elif auth.mode != "keys" and auth.keys:
-        yield subject.origins.warning(
-            "auth-keys-ignored", ("auth", "keys"), "keys are given, and nobody is asked for one", "say `mode: keys`"
-        )
-
-
-def distinct_keys(subject: Subject) -> Iterator[Problem]:
-    names: dict[str, int] = {}
-    hashes: dict[str, int] = {}
-    for index, key in enumerate(subject.spec.auth.keys):
-        for what, value, seen in (("name", key.name, names), ("hash", key.hash, hashes)):
-            first = seen.setdefault(value, index)
-            if first != index:
-                place = subject.origins.place(("auth", "keys", first, what))
-                yield subject.origins.error(
-                    "auth-key-twice",
-                    ("auth", "keys", index, what),
-                    f"another key has the same {what}",
-                    f"it stands at {place}",
-                )
-
-
-def key_routers(subject: Subject) -> Iterator[Problem]:
-    for index, key in enumerate(subject.spec.auth.keys):
-        for position, name in enumerate(key.routers or ()):
-            if name not in subject.spec.routers:
-                yield subject.origins.error(
-                    "router-unknown",
-                    ("auth", "keys", index, "routers", position),
-                    f"there is no router `{name[:60]}`",
-                    suggest_router(name, subject),
-                )
-
-
 def default_router(subject: Subject) -> Iterator[Problem]:
     name = subject.spec.default_router
     if name is not None and name not in subject.spec.routers:
@@ -102,8 +59,5 @@ def is_loopback(host: str) -> bool:
 ACCESS_RULES: Final[tuple[Rule, ...]] = (
     router_names,
     open_host,
-    keys_wanted,
-    distinct_keys,
-    key_routers,
     default_router,
 )

@@ -55,6 +55,7 @@ def read_documents(path: Path) -> Joined:
                 part, more = read_tree(_text(file, str(file)), str(file))
                 problems += more
                 problems += _join(root, part)
+        problems += _join_keys(root, path, files)
     return Joined(root, tuple(files), problems)
 
 
@@ -112,6 +113,44 @@ def _join(root: Node, part: Node) -> list[Problem]:
             problems += _join_names(root, section, node)
         elif node.value is not None:
             problems.append(Problem("error", "wrong-type", str(node.mark), section, "must be a mapping"))
+    return problems
+
+
+def _join_keys(root: Node, path: Path, files: list[Path]) -> list[Problem]:
+    """Put the entries of `auth.keys-file` behind those of `auth.keys`."""
+    auth = root.value.get("auth") if isinstance(root.value, dict) else None
+    holder = auth.value.get("keys-file") if auth is not None and isinstance(auth.value, dict) else None
+    if auth is None or holder is None or not isinstance(holder.value, str):
+        return []
+    assert isinstance(auth.value, dict)
+    file = path.parent / holder.value
+    # Watched even while it is not there.
+    files.append(file)
+    try:
+        part, problems = read_tree(_text(file, str(file)), str(file))
+    except ConfigError as error:
+        hint = f"`gateway keys new NAME --file {_shorten(holder.value)}` makes it"
+        return [
+            msgspec.structs.replace(problem, place=str(holder.mark), path="auth.keys-file", hint=hint)
+            if problem.code == "file-missing"
+            else problem
+            for problem in error.problems
+        ]
+    if isinstance(part.value, list):
+        there = auth.value.get("keys")
+        before = there.value if there is not None and isinstance(there.value, list) else []
+        auth.value["keys"] = Node([*before, *part.value], (there or part).mark, size=part.size + len(before))
+    elif part.value is not None:
+        problems.append(
+            Problem(
+                "error",
+                "wrong-type",
+                str(part.mark),
+                "",
+                "a keys file must be a list",
+                "it holds what `auth.keys` does",
+            )
+        )
     return problems
 
 

@@ -35,9 +35,9 @@ class Absent(msgspec.Struct, frozen=True):
 class Loaded(msgspec.Struct, frozen=True, eq=False):
     """A config whose structure is sound.
 
-    files: every file read, those that `${file:...}` names included: what a watcher watches. hash:
-    12 hex digits of the effective document, references as written, so that it tells configs apart
-    and no secret. absent: keys of providers that the environment does not have; they are not in
+    files: every file read, those that `${file:...}`, `keys-file` and `jwks-file` name included: what a
+    watcher watches. hash: 12 hex digits of the effective document, references as written, so that it
+    tells configs apart and no secret. absent: keys of providers that the environment does not have; they are not in
     the spec. variables: the names of environment variables that are set and not empty. warnings:
     what was odd on the way.
     """
@@ -84,9 +84,10 @@ def read(path: Path, env: Mapping[str, str] = os.environ) -> Reading:
         spec, _ = _convert(without(document, broken), origins)
     if spec is None:
         return Reading(None, problems, broken)
+    spec, key_files = _with_key_files(spec, path.parent)
     loaded = Loaded(
         spec=spec,
-        files=(*joined.files, *dict.fromkeys(resolver.references.read_files)),
+        files=(*joined.files, *dict.fromkeys((*resolver.references.read_files, *key_files))),
         hash=_digest(written),
         origins=origins,
         absent=tuple(resolver.absent),
@@ -94,6 +95,20 @@ def read(path: Path, env: Mapping[str, str] = os.environ) -> Reading:
         warnings=problems,
     )
     return Reading(loaded, problems, broken)
+
+
+def _with_key_files(spec: Spec, folder: Path) -> tuple[Spec, list[Path]]:
+    """The spec with the files of issuers' keys as they are found from anywhere, and those files."""
+    files = [folder / issuer.jwks_file for issuer in spec.auth.jwt if issuer.jwks_file is not None]
+    if not files:
+        return spec, files
+    jwt = tuple(
+        issuer
+        if issuer.jwks_file is None
+        else msgspec.structs.replace(issuer, jwks_file=str(folder / issuer.jwks_file))
+        for issuer in spec.auth.jwt
+    )
+    return msgspec.structs.replace(spec, auth=msgspec.structs.replace(spec.auth, jwt=jwt)), files
 
 
 def _convert(document: object, origins: Origins) -> tuple[Spec | None, dict[problem.Path, Problem]]:

@@ -41,7 +41,8 @@ and explanations when the first line of the file is
 _TITLES: Final = {
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
-    "GatewayKey": "an entry of `auth.keys`",
+    "GatewayKey": "an entry of `auth.keys`", "PreviousHash": "`auth.keys[].previous`",
+    "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",
     "KeyPool": "`key-pool`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
     "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`", "RateLimit": "`rate-limit`",

@@ -20,6 +20,8 @@ from gateway.config.names import router_name_problem
 from gateway.config.origins import Origins
 from gateway.config.problem import Path, Problem
 from gateway.config.schema import routers_schema
+from gateway.config.spec import KEY_HASH, KEY_NAME
+from gateway.core.moments import MOMENT
 from gateway.core.units import DURATION, SIZE
 
 PLANNED: Final = frozenset((
@@ -41,17 +43,18 @@ _PATTERNS: Final = {
     SIZE: ("a size", "write `64KiB`, `32MiB` or a number of bytes"),
     r"^[0-9]+(\.[0-9]+)?$": ("a weight", "write a decimal that is not negative, such as `'0.7'`"),
     r"^https?://": ("a URL", "it begins with `http://` or `https://`"),
-    r"^sha256:[0-9a-f]{64}$": (
+    KEY_HASH: (
         "the hash of a key",
         "`gateway keys new` prints the entry; the key itself does not belong here",
     ),
-    r"^[A-Za-z0-9_.-]{1,64}$": ("a key's name", "it has 1 to 64 of A-Z a-z 0-9 _ . -"),
+    KEY_NAME: ("a key's name", "it has 1 to 64 of A-Z a-z 0-9 _ . -"),
+    MOMENT: ("a day or a moment", "write `2027-01-31`, or `2027-01-31T12:00Z` with its offset"),
     r"^(memory|redis|rediss|redis\+sentinel|redis\+cluster)://": (
         "the URL of a store",
         "it begins with `memory://`, `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`",
     ),
 }
-_SHOWN: Final = (DURATION, SIZE, r"^[0-9]+(\.[0-9]+)?$")
+_SHOWN: Final = (DURATION, SIZE, MOMENT, r"^[0-9]+(\.[0-9]+)?$")
 """What is so short and plain that it may be quoted: a URL or a hash could be a secret."""
 
 

@@ -81,8 +81,9 @@ class Known(msgspec.Struct, frozen=True):
 class Subject:
     """A loaded config with its look-ups made once."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, now: float | None = None) -> None:
         self.loaded: Final = loaded
+        self.now: Final = now
         self.spec: Final[Spec] = loaded.spec
         self.origins: Final = loaded.origins
         self.providers: Final[Mapping[str, Known]] = _known(loaded.spec)

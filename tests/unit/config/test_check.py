@@ -12,13 +12,16 @@ from gateway.config.problem import ConfigError, Problem
 
 PAGES = Path(__file__).parent / "pages"
 ROOT = Path(__file__).parents[3]
+NOW = 1_800_000_000.0
+"""2027-01-15, 8:00 UTC."""
+
 KEYS = {"OPENAI_API_KEY": "k-open", "ANTHROPIC_API_KEY": "k-anth", "GEMINI_API_KEY": "k-gem"}
 
 
 def problems_of(text: str, folder: Path, env: dict[str, str] | None = None) -> list[Problem]:
     file = folder / "routers.yaml"
     file.write_text(textwrap.dedent(text), "utf-8")
-    return examine(file, KEYS if env is None else env)[1]
+    return examine(file, KEYS if env is None else env, NOW)[1]
 
 
 def in_short(problems: list[Problem]) -> list[str]:
@@ -177,6 +180,63 @@ CASES = {
     "a key for a router that is not there": (
         ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', routers: [a, b]}}]}}",
         ["2:131 router-unknown"],
+    ),
+    "a key that nothing proves": (ROUTER + "auth: {mode: keys, keys: [{name: a}]}", ["2:27 key-without-hash"]),
+    "a keyed hash without its pepper": (
+        ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'hmac-sha256:{'0' * 64}'}}]}}",
+        ["2:43 pepper-missing"],
+    ),
+    "secrets that could be guessed": (
+        ROUTER + "auth:\n  mode: keys\n  pepper: short\n"
+        "  keys: [{name: a, signing: required, signing-secret: short}]\n",
+        ["4:11 pepper-short", "5:55 signing-secret-short"],
+    ),
+    "half of a signing key": (
+        ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', signing: optional}}]}}",
+        ["2:27 signing-incomplete"],
+    ),
+    "signing in several processes": (
+        ROUTER + "server: {workers: 2}\n"
+        f"auth: {{mode: keys, keys: [{{name: a, signing: required, signing-secret: {'s' * 32}}}]}}",
+        ["3:46 signing-per-process"],
+    ),
+    "a day that no calendar has": (
+        ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', expires: 2027-02-30}}]}}",
+        ["2:127 moment-wrong"],
+    ),
+    "a key that has expired, and one that soon will": (
+        ROUTER + "auth:\n  mode: keys\n  keys:\n"
+        f"  - {{name: a, hash: 'sha256:{'0' * 64}', expires: 2027-01-14}}\n"
+        f"  - {{name: b, hash: 'sha256:{'1' * 64}', expires: 2027-01-28}}\n"
+        f"  - {{name: c, hash: 'sha256:{'2' * 64}', expires: 2027-01-29T08:00:00Z}}\n",
+        ["5:105 key-expired", "6:105 key-expires"],
+    ),
+    "lists that admit nothing, or nobody": (
+        ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', models: [],\n"
+        "  providers: [opena], networks: [10.0.0.1/8, everywhere]}]}",
+        ["2:126 list-empty", "3:15 provider-unknown", "3:34 network-wrong", "3:46 network-wrong"],
+    ),
+    "proxies that are everybody": (
+        ROUTER + "server: {trusted-proxies: [0.0.0.0/0, 10.1/8]}",
+        ["2:28 everybody-trusted", "2:39 network-wrong"],
+    ),
+    "tokens that nobody is asked for": (
+        ROUTER + "auth: {jwt: [{issuer: 'https://id.test', audience: a}]}",
+        ["2:13 auth-keys-ignored"],
+    ),
+    "issuers that cannot be told apart": (
+        ROUTER + "auth:\n  mode: keys\n  jwt:\n"
+        "  - {issuer: 'https://id.test', audience: a}\n  - {issuer: 'https://id.test', audience: []}\n",
+        ["6:5 issuer-twice", "6:14 issuer-twice", "6:43 audience-empty"],
+    ),
+    "issuers whose keys are nowhere, twice, or in the clear": (
+        ROUTER + "auth:\n  mode: keys\n  jwt:\n"
+        "  - {issuer: nobody, audience: a}\n"
+        "  - {name: b, issuer: b, audience: a, jwks-url: 'https://b.test', jwks-file: b.json}\n"
+        "  - {name: c, issuer: 'http://c.test', audience: a}\n"
+        "  - {name: d, issuer: 'http://localhost:8080/realm', audience: a}\n"
+        "  - {name: e, issuer: e, audience: a, jwks-file: nowhere.json}\n",
+        ["5:14 jwks-unknown", "6:78 jwks-twice", "7:23 jwks-unencrypted", "9:50 jwks-file"],
     ),
     "a default router that is not there": (ROUTER + "default-router: b", ["2:17 router-unknown"]),
     "timeouts that another ends": (
