@@ -1,0 +1,237 @@
+"""A client's stream of Anthropic's events.
+
+Lives here: one block after the other, numbered without gaps: parts that begin while another is open are held until it
+has ended. A signature goes out in one piece, at the end of its block, for clients replace it and do not add to it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.core.usage import Usage
+from gateway.dialects.anthropic.reply import stop_details
+from gateway.dialects.anthropic.seal import sealed
+from gateway.dialects.anthropic.words import WRITTEN_STOPS, write_citation, write_delta_usage, write_usage
+from gateway.dialects.canonical import (
+    Audio,
+    Cited,
+    Delta,
+    Echo,
+    End,
+    Event,
+    Finish,
+    Image,
+    Part,
+    PartEnd,
+    PartStart,
+    Ping,
+    Refusal,
+    Start,
+    StopReason,
+    Text,
+    Thinking,
+    ToolUse,
+)
+
+_encode: Final = msgspec.json.encode
+_PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+_DELTA: Final = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":%b}}\n\n'
+_TEXT: Final = b'{"type":"text_delta","text":'
+_THOUGHT: Final = b'{"type":"thinking_delta","thinking":'
+_JSON: Final = b'{"type":"input_json_delta","partial_json":'
+_SIGNATURE: Final = b'{"type":"signature_delta","signature":'
+_CITATION: Final = b'{"type":"citations_delta","citation":'
+
+
+class _Open:
+    """The block that is being written. lead: how its deltas begin, b"" where it has none. signature, redacted: what
+    was gathered of them."""
+
+    __slots__ = ("index", "lead", "number", "part", "redacted", "signature")
+
+    def __init__(self, index: int, number: int, part: Part, lead: bytes) -> None:
+        self.index = index
+        self.number = number
+        self.part = part
+        self.lead = lead
+        self.signature = ""
+        self.redacted = ""
+
+
+class MessagesWriter:
+    """Writes one reply. Of several choices the first is told: the format has no room for others."""
+
+    __slots__ = ("_echo", "_held", "_number", "_open", "_refused", "_sequence", "_started", "_stop")
+
+    def __init__(self, echo: Echo) -> None:
+        self._echo = echo
+        self._started = False
+        self._open: _Open | None = None
+        self._held: dict[int, list[PartStart | Delta | Cited | PartEnd]] = {}
+        self._number = 0
+        self._stop: StopReason = "other"
+        self._sequence = ""
+        self._refused = False
+
+    def write(self, events: list[Event]) -> bytes:
+        out: list[bytes] = []
+        for event in events:
+            match event:
+                case Delta() | PartStart() | PartEnd() | Cited():
+                    if event.choice == 0:
+                        self._take(event, out)
+                case Start():
+                    self._begin(event.id, event.usage, out)
+                case Finish():
+                    if event.choice == 0:
+                        self._settle(out)
+                        self._stop, self._sequence = event.stop, event.stop_sequence
+                case End():
+                    self._end(event.usage, out)
+                case Ping():
+                    if self._started:
+                        out.append(_PING)
+                case _:
+                    pass
+        return b"".join(out)
+
+    def _begin(self, identity: str, usage: Usage | None, out: list[bytes]) -> None:
+        if self._started:
+            return
+        self._started = True
+        message: dict[str, object] = {
+            "id": identity or self._echo.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self._echo.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "stop_details": None,
+            "container": None,
+            "usage": write_usage(usage),
+        }
+        out.append(_event("message_start", {"type": "message_start", "message": message}))
+
+    def _end(self, usage: Usage | None, out: list[bytes]) -> None:
+        self._begin("", None, out)
+        self._settle(out)
+        stop = "refusal" if self._refused else WRITTEN_STOPS[self._stop]
+        delta = {
+            "stop_reason": stop,
+            "stop_sequence": self._sequence or None if stop == "stop_sequence" else None,
+            "stop_details": stop_details(stop, None),
+            "container": None,
+        }
+        body = {"type": "message_delta", "delta": delta, "usage": write_delta_usage(usage)}
+        out += (_event("message_delta", body), _STOP)
+
+    def _take(self, event: PartStart | Delta | Cited | PartEnd, out: list[bytes]) -> None:
+        block = self._open
+        if block is not None and event.index == block.index:
+            self._tell(block, event, out)
+        elif event.index in self._held:
+            self._held[event.index].append(event)
+        elif isinstance(event, PartStart):
+            if isinstance(event.part, Image):
+                # A picture has no place in an answer, and what belongs to a part that never began is passed over.
+                return
+            if block is None:
+                self._begin("", None, out)
+                self._start(event, out)
+            else:
+                self._held[event.index] = [event]
+
+    def _tell(self, block: _Open, event: PartStart | Delta | Cited | PartEnd, out: list[bytes]) -> None:
+        match event:
+            case Delta(kind="signature"):
+                block.signature += event.text
+            case Delta(kind="redacted"):
+                block.redacted += event.text
+            case Delta(kind="audio"):
+                pass
+            case Delta(text=text):
+                if text and block.lead:
+                    out.append(_DELTA % (block.number, block.lead + _encode(text)))
+            case Cited(citation=citation):
+                if isinstance(block.part, Text):
+                    out.append(_DELTA % (block.number, _CITATION + _encode(write_citation(citation))))
+            case PartEnd():
+                self._close(out)
+                self._release(out)
+            case PartStart():
+                pass
+
+    def _start(self, event: PartStart, out: list[bytes]) -> None:
+        part = event.part
+        first = ""
+        lead = _TEXT
+        shown: dict[str, object]
+        match part:
+            case Thinking(redacted=redacted, text="") if redacted:
+                lead = b""
+                shown = {"type": "redacted_thinking", "data": sealed(part, redacted, True)}
+            case Thinking(text=first):
+                lead = _THOUGHT
+                shown = {"type": "thinking", "thinking": "", "signature": ""}
+            case ToolUse(arguments=first):
+                lead = _JSON
+                shown = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}
+            case Text(text=first) | Refusal(text=first) | Audio(transcript=first):
+                self._refused = self._refused or isinstance(part, Refusal)
+                shown = {"type": "text", "text": "", "citations": None}
+            case _:
+                shown = {"type": "text", "text": "", "citations": None}
+        number = self._number
+        self._number += 1
+        block = self._open = _Open(event.index, number, part, lead)
+        if isinstance(part, Thinking):
+            block.signature, block.redacted = part.signature, part.redacted
+        out.append(
+            _event("content_block_start", {"type": "content_block_start", "index": number, "content_block": shown})
+        )
+        if first:
+            out.append(_DELTA % (number, lead + _encode(first)))
+        if isinstance(part, Text):
+            out.extend(_DELTA % (number, _CITATION + _encode(write_citation(one))) for one in part.citations)
+
+    def _close(self, out: list[bytes]) -> None:
+        block = self._open
+        if block is None:
+            return
+        self._open = None
+        proof = block.redacted or block.signature
+        if proof and isinstance(block.part, Thinking) and block.lead:
+            out.append(_DELTA % (block.number, _SIGNATURE + _encode(sealed(block.part, proof, bool(block.redacted)))))
+        stop = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
+        out.append(stop % block.number)
+
+    def _release(self, out: list[bytes]) -> None:
+        """The blocks that waited, until one of them is still going on."""
+        while self._open is None and self._held:
+            index = next(iter(self._held))
+            for event in self._held.pop(index):
+                self._replay(event, out)
+
+    def _replay(self, event: PartStart | Delta | Cited | PartEnd, out: list[bytes]) -> None:
+        block = self._open
+        if isinstance(event, PartStart):
+            self._start(event, out)
+        elif isinstance(event, PartEnd):
+            self._close(out)
+        elif block is not None:
+            self._tell(block, event, out)
+
+    def _settle(self, out: list[bytes]) -> None:
+        """Ends what is open and lets out what is held."""
+        self._close(out)
+        while self._held:
+            self._release(out)
+            self._close(out)
+
+
+def _event(name: str, body: object) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(body))
