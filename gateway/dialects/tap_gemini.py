@@ -6,13 +6,13 @@ is a candidate with a finishReason, or a prompt that was blocked: there is no te
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Dialect
+from gateway.dialects.elements import Scan
 from gateway.dialects.sse import Event
 from gateway.dialects.tap_events import LIMIT, UNREADABLE, EventTap
 from gateway.dialects.tokens import GeminiUsage, of_gemini
@@ -78,75 +78,33 @@ class GenerateTap(EventTap):
             self.complete = True
 
 
-_TOKEN: Final = re.compile(rb'["{}\[\]]')
-_IN_STRING: Final = re.compile(rb'["\\]')
-
-
 class ArrayTap(GenerateTap):
     """The stream as one JSON array. Forwards up to the end of the last whole element, so that what has
     been sent is always continued by `,` or `]`."""
 
-    __slots__ = ("_at", "_base", "_begun", "_depth", "_quoted")
+    __slots__ = ("_scan",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._at = 0
-        self._base = 0
-        self._begun = -1
-        self._depth = 0
-        self._quoted = False
+        self._scan = Scan()
 
     def feed(self, chunk: bytes) -> bytes:
-        held = self._held
+        scan = self._scan
+        held = scan.held
         held += chunk
-        cut = self._scan()
+        elements, cut = scan.advance()
+        for element in elements:
+            self._note(element)
         if cut:
             out = bytes(held[:cut])
-            del held[:cut]
-            self._at -= cut
-            if self._begun >= 0:
-                self._begun -= cut
+            scan.drop(cut)
             return out
         if len(held) > LIMIT:
             raise UpstreamFault("malformed", f"The provider sent {len(held)} bytes without the end of an element.")
         return b""
 
     def end(self) -> bytes:
-        rest = bytes(self._held)
-        self._held.clear()
+        rest = bytes(self._scan.held)
+        self._scan.held.clear()
         # After the closing bracket only white space is left; an element that was cut is dropped.
         return rest if not rest.strip(b", \t\r\n") and b"," not in rest else b""
-
-    def _scan(self) -> int:
-        """Go on from where the last scan stopped; index after the last whole element or closing bracket."""
-        held, at, cut = self._held, self._at, 0
-        while True:
-            match = (_IN_STRING if self._quoted else _TOKEN).search(held, at)
-            if match is None:
-                self._at = len(held)
-                return cut
-            at = match.end()
-            token = match[0]
-            if self._quoted:
-                if token == b'"':
-                    self._quoted = False
-                elif at == len(held):
-                    self._at = at - 1
-                    return cut
-                else:
-                    at += 1
-            elif token == b'"':
-                self._quoted = True
-            elif token in b"{[":
-                self._depth += 1
-                if token == b"{" and self._begun < 0:
-                    self._begun = at - 1
-                    self._base = self._depth
-            else:
-                self._depth -= 1
-                if self._begun >= 0 and self._depth < self._base:
-                    self._note(bytes(held[self._begun : at]))
-                    self._begun = -1
-                    cut = at
-                elif self._begun < 0 and self._depth <= 0:
-                    cut = at
