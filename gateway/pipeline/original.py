@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange
 from gateway.dialects.canonical import Echo, Loss, Request
+from gateway.dialects.prompt_cache import marked
 from gateway.dialects.translate import Translation, Way, read, write
 from gateway.pipeline.settings import Carriage
 from gateway.pipeline.target import Target
@@ -53,6 +54,8 @@ class Original:
                 # A target that speaks the client's own dialect may know what we do not.
                 self.unreadable = error
                 return None
+        if self._carriage.cache_marks and way.provider.dialect == "anthropic":
+            request = marked(request)
         encoded = write(way, request)
         missed = [loss for loss in encoded.losses if self._carriage.reject_losses or loss.effect == "meaning"]
         if missed:
