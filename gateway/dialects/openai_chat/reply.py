@@ -1,0 +1,413 @@
+"""Whole replies of chat completions, read and written.
+
+A reply is written with every member that a strict client's schema demands, those that say nothing included. What OpenAI
+has no member for is written as others in its format do: thoughts as `reasoning_content`, pictures as `images`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Headers
+from gateway.core.usage import Usage
+from gateway.dialects.blob import Blob, BlobWriter
+from gateway.dialects.canonical import (
+    Answer,
+    Audio,
+    Choice,
+    Citation,
+    Echo,
+    Image,
+    Part,
+    Refusal,
+    StopReason,
+    Text,
+    Thinking,
+    ToolUse,
+)
+from gateway.dialects.faults import fault_of_event
+from gateway.dialects.openai_chat import request_body as wire
+from gateway.dialects.openai_chat.thoughts import detail_of, mistral_thinking, plain_thought, thoughts_of
+from gateway.dialects.openai_words import (
+    FINISHES,
+    ChatUsage,
+    Logprob,
+    UrlCitation,
+    chat_usage,
+    data_url,
+    opens,
+    read_citation,
+    read_logprobs,
+    write_citation,
+    write_logprobs,
+)
+from gateway.dialects.tokens import OpenAIUsage, of_openai
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+FINISH: Final[dict[StopReason, str]] = {
+    "stop": "stop",
+    "length": "length",
+    "tool-use": "tool_calls",
+    "stop-sequence": "stop",
+    "content-filter": "content_filter",
+    "refusal": "content_filter",
+    "pause": "length",
+    "error": "length",
+    "other": "stop",
+}
+"""What is not in here a strict client would refuse. What was broken off is not told as complete."""
+
+
+class Annotation(msgspec.Struct):
+    type: str | None = None
+    url_citation: UrlCitation | None = None
+
+
+class Sound(msgspec.Struct, gc=False):
+    """expires_at: Unix seconds."""
+
+    id: str | None = None
+    data: str | None = None
+    transcript: str | None = None
+    expires_at: int | float | None = None
+
+
+class Picture(msgspec.Struct):
+    """OpenRouter's: a `data:` URL."""
+
+    type: str | None = None
+    image_url: wire.ImageUrl | None = None
+
+
+class Logprobs(msgspec.Struct):
+    content: list[Logprob] | None = None
+    refusal: list[Logprob] | None = None
+
+
+class _Message(msgspec.Struct):
+    content: str | list[wire.Piece] | None = None
+    refusal: str | None = None
+    tool_calls: list[wire.ToolCall] | None = None
+    function_call: wire.Function | None = None
+    annotations: list[Annotation] | None = None
+    audio: Sound | None = None
+    images: list[Picture] | None = None
+    reasoning_content: msgspec.Raw = wire.NO_JSON
+    reasoning: msgspec.Raw = wire.NO_JSON
+    reasoning_details: list[wire.Detail] | None = None
+    thinking_blocks: list[wire.ThinkingBlock] | None = None
+
+
+class _Choice(msgspec.Struct):
+    """stop_reason: vLLM's, the stop sequence that was met."""
+
+    index: int | None = None
+    message: _Message | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+    logprobs: Logprobs | None = None
+
+
+class _Reply(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    created: int | float | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = wire.NO_JSON
+    service_tier: str | None = None
+    object: str | None = None
+    error: msgspec.Raw = wire.NO_JSON
+
+
+_REPLY: Final = msgspec.json.Decoder(_Reply)
+_USAGE: Final = msgspec.json.Decoder(OpenAIUsage)
+
+
+def read_reply(body: bytes, headers: Headers) -> Answer:
+    """Raises UpstreamFault: `malformed` where it is no reply, or what the error in it says."""
+    try:
+        reply = _REPLY.decode(body)
+    except UNREADABLE as error:
+        raise UpstreamFault("malformed", f"The reply is no chat completion: {error}") from None
+    if says_error(reply.error) or reply.object == "error":
+        raise fault_of_event("openai", body)
+    if reply.choices is None:
+        raise UpstreamFault("malformed", "The reply is no chat completion: it has no choices.")
+    return Answer(
+        id=reply.id or "",
+        model=reply.model or "",
+        created=int(reply.created or 0),
+        choices=tuple(_read_choice(choice, at, reply.id or "") for at, choice in enumerate(reply.choices)),
+        usage=usage_of(reply.usage),
+        service_tier=reply.service_tier or "",
+    )
+
+
+def usage_of(raw: msgspec.Raw) -> Usage | None:
+    """Usage that was left undecoded, for what is wrong in it must not cost the reply."""
+    if not opens(raw, b"{"):
+        return None
+    try:
+        return of_openai(_USAGE.decode(raw))
+    except UNREADABLE:
+        return None
+
+
+def says_error(raw: msgspec.Raw) -> bool:
+    """Whether an `error` member is one: some send null, or an empty one, with every reply."""
+    return bytes(memoryview(raw)[:8]).strip() not in (b"", b"null", b'""', b"{}", b"false", b"[]")
+
+
+def stop_of(finish: str | None, calls: bool, refused: bool) -> StopReason:
+    """Some say `stop` after a tool call, and OpenAI says it after a refusal."""
+    stop = FINISHES.get(finish, "other") if finish else "stop"
+    if stop == "stop":
+        return "tool-use" if calls else "refusal" if refused else "stop"
+    return stop
+
+
+def call_id(reply: str, choice: int, index: int) -> str:
+    """An id for a call that came without one. The reply's id keeps it apart from those of other turns."""
+    tail = "".join(letter for letter in reply[-16:] if letter.isalnum() and letter.isascii())
+    return f"call_{tail}_{choice}_{index}"
+
+
+def read_picture(found: Picture) -> Image | None:
+    """An image of an answer."""
+    raw = found.image_url.url if found.image_url is not None else wire.NO_JSON
+    try:
+        url: str = msgspec.json.decode(raw, type=str)
+    except UNREADABLE:
+        return None
+    head, comma, content = url.partition(",")
+    if not head.startswith("data:") or not comma:
+        return Image(url=url)
+    return Image(content=blob_of(content), media_type=head[5:].partition(";")[0])
+
+
+def blob_of(base64_text: str) -> Blob:
+    """A provider's base64. What is none is left out, for it is put into JSON as it is."""
+    plain = base64_text.isascii() and base64_text.isprintable() and not {'"', "\\"} & set(base64_text)
+    return Blob(memoryview(base64_text.encode() if plain else b""))
+
+
+def _read_choice(choice: _Choice, at: int, reply: str) -> Choice:
+    message = choice.message or _Message()
+    index = choice.index if choice.index is not None else at
+    parts: list[Part] = list(
+        thoughts_of(
+            message.thinking_blocks,
+            message.reasoning_details,
+            plain_thought(message.reasoning_content, message.reasoning),
+        )
+    )
+    parts += _read_content(message)
+    if message.refusal:
+        parts.append(Refusal(text=message.refusal))
+    if (sound := message.audio) is not None:
+        parts.append(
+            Audio(
+                content=blob_of(sound.data or ""),
+                media_type="audio/wav",
+                id=sound.id or "",
+                transcript=sound.transcript or "",
+            )
+        )
+    parts += [image for picture in message.images or () if (image := read_picture(picture)) is not None]
+    calls = list(message.tool_calls or ())
+    if message.function_call is not None:
+        calls.append(wire.ToolCall(function=message.function_call))
+    for number, call in enumerate(calls):
+        if (use := _read_call(call, call_id(reply, index, number))) is not None:
+            parts.append(use)
+    met = choice.stop_reason if isinstance(choice.stop_reason, str) else ""
+    stop = stop_of(choice.finish_reason, bool(calls), bool(message.refusal))
+    said = choice.logprobs
+    return Choice(
+        parts=tuple(parts),
+        stop="stop-sequence" if met and stop == "stop" else stop,
+        stop_sequence=met,
+        index=index,
+        logprobs=read_logprobs((said.content or said.refusal) if said is not None else None),
+    )
+
+
+def _read_content(message: _Message) -> list[Part]:
+    content = message.content
+    if content is None or content == "":
+        return []
+    citations = tuple(
+        read_citation(note.url_citation) for note in message.annotations or () if note.url_citation is not None
+    )
+    if isinstance(content, str):
+        return [Text(text=content, citations=citations)]
+    parts: list[Part] = []
+    for piece in content:
+        if piece.type == "thinking":
+            parts.append(Thinking(text=mistral_thinking(piece.thinking)))
+        elif piece.text:
+            parts.append(Text(text=piece.text))
+        elif piece.refusal:
+            parts.append(Refusal(text=piece.refusal))
+    return parts
+
+
+def _read_call(call: wire.ToolCall, otherwise: str) -> ToolUse | None:
+    if call.function is not None:
+        name, arguments = call.function.name or "", wire.arguments_of(call.function)
+    elif call.custom is not None:
+        name, arguments = call.custom.name or "", msgspec.json.encode({"input": call.custom.input or ""}).decode()
+    else:
+        return None
+    return ToolUse(id=call.id or otherwise, name=name, arguments=arguments, signature=wire.signature_of(call))
+
+
+class _FunctionOut(msgspec.Struct):
+    name: str
+    arguments: str
+
+
+class _CallOut(msgspec.Struct, omit_defaults=True):
+    id: str
+    type: str
+    function: _FunctionOut
+    extra_content: dict[str, dict[str, str]] | None = None
+
+
+class AnnotationOut(msgspec.Struct, tag_field="type", tag="url_citation"):
+    url_citation: UrlCitation
+
+
+class _UrlOut(msgspec.Struct):
+    url: str
+
+
+class _PictureOut(msgspec.Struct, tag_field="type", tag="image_url"):
+    image_url: _UrlOut
+
+
+class _SoundOut(msgspec.Struct):
+    id: str
+    expires_at: int
+    data: str
+    transcript: str
+
+
+class _MessageOut(msgspec.Struct, omit_defaults=True, tag_field="role", tag="assistant"):
+    """content, refusal and annotations have no default, so that they are always written."""
+
+    content: str | None
+    refusal: str | None
+    annotations: list[AnnotationOut]
+    reasoning_content: str = ""
+    reasoning_details: list[wire.Detail] | None = None
+    tool_calls: list[_CallOut] | None = None
+    audio: _SoundOut | None = None
+    images: list[_PictureOut] | None = None
+
+
+class _LogprobsOut(msgspec.Struct):
+    content: list[Logprob] | None
+    refusal: list[Logprob] | None
+
+
+class _ChoiceOut(msgspec.Struct):
+    index: int
+    message: _MessageOut
+    logprobs: _LogprobsOut | None
+    finish_reason: str
+
+
+class _ReplyOut(msgspec.Struct):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[_ChoiceOut]
+    usage: ChatUsage | None
+    service_tier: str | None
+    system_fingerprint: str | None
+
+
+def write_reply(answer: Answer, echo: Echo) -> bytes:
+    """The reply as an OpenAI client has it."""
+    blobs = BlobWriter()
+    created = answer.created or echo.created
+    reply = _ReplyOut(
+        id=answer.id or echo.id,
+        object="chat.completion",
+        created=created,
+        model=echo.model,
+        choices=[_write_choice(choice, created, blobs) for choice in answer.choices],
+        usage=chat_usage(answer.usage) if answer.usage is not None else None,
+        service_tier=tier_of(answer.service_tier),
+        system_fingerprint=None,
+    )
+    return blobs.encode(reply)
+
+
+def tier_of(name: str) -> str | None:
+    """OpenAI's names alone: a strict client knows no other."""
+    return name if name in ("auto", "default", "flex", "scale", "priority", "fast") else None
+
+
+def extra_of(signature: str) -> dict[str, dict[str, str]] | None:
+    """Where Gemini's own endpoint of this format puts the signature of a call, and looks for it."""
+    return {"google": {"thought_signature": signature}} if signature else None
+
+
+def annotation_of(citation: Citation, start: int, end: int) -> AnnotationOut:
+    return AnnotationOut(write_citation(citation, start, end))
+
+
+def _write_choice(choice: Choice, created: int, blobs: BlobWriter) -> _ChoiceOut:
+    texts: list[str] = []
+    refusals: list[str] = []
+    thoughts: list[Thinking] = []
+    calls: list[_CallOut] = []
+    pictures: list[_PictureOut] = []
+    message = _MessageOut(None, None, [])
+    length = 0
+    for part in choice.parts:
+        match part:
+            case Text():
+                texts.append(part.text)
+                message.annotations += [
+                    annotation_of(citation, length, length + len(part.text)) for citation in part.citations
+                ]
+                length += len(part.text)
+            case Refusal():
+                refusals.append(part.text)
+            case Thinking():
+                thoughts.append(part)
+            case ToolUse():
+                function = _FunctionOut(part.name, part.arguments)
+                calls.append(_CallOut(part.id, "function", function, extra_of(part.signature)))
+            case Audio():
+                data = blobs.place(part.content) if part.content is not None else ""
+                message.audio = _SoundOut(part.id or f"audio_{choice.index}", created, data, part.transcript)
+            case Image():
+                url = part.url
+                if part.content is not None:
+                    url = data_url(part.media_type or "image/png", blobs.place(part.content))
+                pictures.append(_PictureOut(_UrlOut(url)))
+            case _:
+                pass
+    message.refusal = "".join(refusals) or None
+    silent = calls or message.refusal or message.audio
+    message.content = "".join(texts) if texts or not silent else None
+    message.tool_calls = calls or None
+    message.images = pictures or None
+    message.reasoning_content = "\n\n".join(part.text for part in thoughts if part.text)
+    message.reasoning_details = [
+        detail for at, part in enumerate(thoughts) if (detail := detail_of(part, at)) is not None
+    ] or None
+    logprobs = _LogprobsOut(write_logprobs(choice.logprobs), None) if choice.logprobs else None
+    stop = FINISH[choice.stop]
+    if message.refusal and choice.stop == "refusal":
+        stop = "stop"
+    return _ChoiceOut(choice.index, message, logprobs, stop)
