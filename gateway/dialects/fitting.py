@@ -1,0 +1,47 @@
+"""What every writer of requests does to make one fit its target, and how it says so.
+
+Lives here: the rules that no single provider owns. Must not: a provider's limits; the writers know those.
+"""
+
+from __future__ import annotations
+
+from gateway.dialects.canonical import Loss, Part, Request, Text, Tool, ToolResult
+
+
+def first_losses(request: Request) -> list[Loss]:
+    """The losses that a request has before anything is written: what its reader could not place."""
+    return [Loss(name) for name in request.unread]
+
+
+def clamped(name: str, value: float | None, low: float, high: float, losses: list[Loss]) -> float | None:
+    """The value, or the bound that it is beyond."""
+    if value is None or low <= value <= high:
+        return value
+    kept = low if value < low else high
+    losses.append(Loss(name, "changed", f"{name} {value:g} -> {kept:g}"))
+    return kept
+
+
+def first_stops(stop: tuple[str, ...], limit: int, losses: list[Loss]) -> tuple[str, ...]:
+    """At most so many stop sequences."""
+    if len(stop) > limit:
+        losses.append(Loss("stop", "changed", f"{len(stop)} sequences -> the first {limit}"))
+    return stop[:limit]
+
+
+def marks(request: Request) -> bool:
+    """Whether anything in the request is marked for caching."""
+    return (
+        any(part.cache for part in request.system)
+        or any(isinstance(tool, Tool) and tool.cache for tool in request.tools)
+        or any(_marked(part) for message in request.messages for part in message.parts)
+    )
+
+
+def _marked(part: Part) -> bool:
+    return part.cache is not None or (isinstance(part, ToolResult) and any(inner.cache for inner in part.content))
+
+
+def plain(parts: tuple[Part, ...]) -> str:
+    """The text of text parts."""
+    return "".join(part.text for part in parts if isinstance(part, Text))
