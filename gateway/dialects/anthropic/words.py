@@ -128,13 +128,15 @@ class WrittenUsage(msgspec.Struct, gc=False):
 
 
 class WrittenDelta(msgspec.Struct, gc=False):
-    """As message_delta has it."""
+    """As message_delta has it. cache_creation: only where it is not all of the short kind, which is what a client
+    takes it for."""
 
     input_tokens: int
     cache_creation_input_tokens: int
     cache_read_input_tokens: int
     output_tokens: int
     output_tokens_details: _Thought | None
+    cache_creation: _Writes | msgspec.UnsetType = msgspec.UNSET
     server_tool_use: None = None
 
 
@@ -164,6 +166,7 @@ def write_delta_usage(usage: Usage | None) -> WrittenDelta:
         whole.cache_read_input_tokens,
         whole.output_tokens,
         whole.output_tokens_details,
+        whole.cache_creation if whole.cache_creation.ephemeral_1h_input_tokens else msgspec.UNSET,
     )
 
 
