@@ -27,6 +27,7 @@ from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
 from gateway.runtime import Runtime, system_clock
+from gateway.store.stores import Stores
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
 from gateway.telemetry.metrics import Metrics
@@ -77,6 +78,8 @@ class Gateway:
         self.house = house
         self.serving = _serving(house)
         runtime.adopt(house.pools)
+        runtime.stores = house.stores
+        house.stores.bound_caches(house.cache_sizes)
 
     def table(self) -> Table:
         return self.house.table
@@ -100,9 +103,16 @@ class Gateway:
                     {"config": self.serving.hash, "problems": len(problems), "first": problems[0]},
                 )
                 return False
+            before = runtime.stores
+            if house.stores is not before:
+                await house.stores.open()
+                runtime.stores = house.stores
+            house.stores.bound_caches(house.cache_sizes)
             self.files = loaded
             runtime.adopt(house.pools)
             self.house = house
+            if before is not None and house.stores is not before:
+                runtime.behind.start(_close_after(before, list(runtime.in_flight)))
             self.serving = _serving(house)
             self.serving.reload_seconds = took = runtime.clock.monotonic() - started
             runtime.metrics.count_reload("ok")
@@ -182,6 +192,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             # Only a process's main thread may take signals; in a test there may be none to take.
             loop.add_signal_handler(signal.SIGHUP, lambda: start(gateway.reload()))
             loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
+        await gateway.house.stores.open()
         start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
         if snapshots is not None:
             start(_write_snapshots(snapshots, ops))
@@ -224,6 +235,15 @@ def _spare_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
 
 
+async def _close_after(stores: Stores, requests: list[asyncio.Task[object]]) -> None:
+    """Close what a reload has replaced, when the requests that began with it have ended."""
+    try:
+        if requests:
+            await asyncio.wait(requests)
+    finally:
+        await stores.close()
+
+
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
     while True:
         # A full disk must not end it: the next one may fit.
@@ -238,5 +258,6 @@ def _serving(house: House) -> Serving:
 
 def _secrets(house: House) -> list[str]:
     keys = [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]
+    keys += [secret.reveal() for secret in house.stores.secrets]
     headers = [header for endpoint in house.endpoints.values() for header in endpoint.headers]
     return keys + [value for name, value in headers if any(word in name for word in _SECRET_WORDS)]

@@ -12,36 +12,47 @@ from functools import lru_cache
 
 import msgspec
 
+from gateway.assemble.access import gate_of
+from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
+from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
+from gateway.assemble.stores import stores_for
 from gateway.config import spec as sp
+from gateway.core.access import Access
 from gateway.core.exchange import GROUP_OF, Group, Handler, Layer, stack
 from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
-from gateway.pipeline.authenticate import Caller, authenticate
+from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
 from gateway.pipeline.route import Route
-from gateway.pipeline.settings import Limits
+from gateway.pipeline.settings import Carriage, Limits
 from gateway.policy.balance import balancer_for, integer_weights
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
+from gateway.policy.networks import Networks
 from gateway.policy.retry import RetryBudget, RetryPolicy
 from gateway.providers.catalog import detect
 from gateway.runtime import Runtime
+from gateway.store.stores import Stores
 
 _UNIFIED_GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderations", "rerank")
 
 
 class House(msgspec.Struct, frozen=True, eq=False):
     """One config, built: what is served and what it is made of. pools: the key pools, by the name under which the
-    next config finds them. endpoints: by provider. routed: those that the routers list."""
+    next config finds them. endpoints: by provider. routed: those that the routers list.
+    stores: shared state, opened by whoever takes the house in use. cache_sizes: bytes that each route's cache may hold
+    in memory."""
 
     table: Table
     pools: dict[str, KeyPool]
     endpoints: Mapping[str, Endpoint]
     routed: tuple[Endpoint, ...]
+    stores: Stores
+    cache_sizes: Mapping[str, int]
     spec: sp.Spec
     hash: str
 
@@ -56,7 +67,10 @@ class _Assembly:
         self._spec = spec
         self._hash = config_hash
         self._runtime = runtime
+        self._stores = stores_for(spec.store, runtime)
         self._endpoints = Endpoints(spec, runtime, env)
+        self._rate_limits = RouteLimits(spec, runtime, self._stores.limits)
+        self._caches = RouteCaches(spec, runtime, self._stores)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
         self._made: dict[object, Candidates] = {}
@@ -65,24 +79,31 @@ class _Assembly:
         server = self._spec.server
         layers: list[Layer] = []
         if self._spec.auth.mode == "keys":
-            layers.append(authenticate(self._callers()))
+            layers.append(authenticate(gate_of(self._spec.auth, self._endpoints.by_name, self._runtime)))
+        authenticated = bool(layers)
+        layers += self._rate_limits.everywhere()
         edge = Edge(
             self._runtime,
             max_body=size_in_bytes(server.max_body_size),
             max_header=size_in_bytes(server.max_header_size),
             body_timeout=seconds(server.body_timeout),
             log_requests=server.logging.requests,
-            authenticated=bool(layers),
+            authenticated=authenticated or self._rate_limits.by_credential or self._caches.by_credential,
             config=self._hash,
+            proxies=Networks(server.trusted_proxies) if server.trusted_proxies else None,
         )
         routers: dict[bytes, RouteApp] = {}
         handlers: dict[str, tuple[Handler, bool]] = {}
         for name, router in self._spec.routers.items():
-            handler = stack(layers, self._router(name, router))
+            own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit)
+            kept = self._caches.of_route(name, router.cache)
+            handler = stack([*layers, *kept, *own], self._router(name, router))
             finish = self._finishes(router)
             handlers[name] = handler, finish
             routers[name.encode()] = RouteApp(edge, name, handler, len("/router/") + len(name), finish=finish)
-        unified = stack(layers, self._unified())
+        own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", self._spec.unified_api.rate_limit)
+        kept = self._caches.of_route(UNIFIED_TAG, self._spec.unified_api.cache)
+        unified = stack([*layers, *kept, *own], self._unified())
         finish = self._finishes(self._spec.unified_api)
         named = self._spec.default_router
         at_root, root_finish = handlers[named] if named else (unified, finish)
@@ -92,14 +113,27 @@ class _Assembly:
             routers,
             {
                 name.encode(): RouteApp(
-                    edge, f"/{name}", stack(layers, self._direct(endpoint)), 1 + len(name), finish=direct_finish
+                    edge,
+                    f"/{name}",
+                    stack([*layers, *self._caches.of_route(f"/{name}", None)], self._direct(endpoint)),
+                    1 + len(name),
+                    finish=direct_finish,
                 )
                 for name, endpoint in self._endpoints.by_name.items()
             },
             RouteApp(edge, "/ai", unified, len("/ai"), finish=finish),
             RouteApp(edge, named or "/v1", at_root, 0, finish=root_finish),
         )
-        return House(table, self._endpoints.pools, self._endpoints.by_name, tuple(self._routed), self._spec, self._hash)
+        return House(
+            table,
+            self._endpoints.pools,
+            self._endpoints.by_name,
+            tuple(self._routed),
+            self._stores,
+            self._caches.sizes,
+            self._spec,
+            self._hash,
+        )
 
     def _router(self, name: str, router: sp.Router) -> Handler:
         budget = self._budget(router)
@@ -135,7 +169,12 @@ class _Assembly:
         policies = sp.Router()
         candidates = self._candidates([Entry(endpoint, 0, 1, 0, "", "")], policies, "direct")
         handler = self._failover(candidates, "priority", policies, self._budget(policies))
-        return Route(f"/{endpoint.name}", dict.fromkeys(GROUP_OF.values(), handler))
+        return Route(
+            f"/{endpoint.name}",
+            dict.fromkeys(GROUP_OF.values(), handler),
+            self._lister([candidates], policies),
+            own_list=True,
+        )
 
     def _candidates(self, entries: Sequence[Entry], router: sp.Router, reach: Reach) -> Candidates:
         """The targets of a list. Routers with equal lists share them: they hold nothing of a router's own, and with a
@@ -188,6 +227,7 @@ class _Assembly:
             limits=self._limits(router),
             retry=self._retry(router),
             budget=budget,
+            carriage=self._carriage(router),
         )
 
     def _limits(self, router: sp.Router) -> Limits:
@@ -199,33 +239,30 @@ class _Assembly:
     def _budget(self, router: sp.Router) -> RetryBudget:
         return RetryBudget(self._retry(router).budget)
 
+    def _carriage(self, router: sp.Router) -> Carriage:
+        given = self._spec.global_
+        return _carriage_of(router.on_loss or given.on_loss, router.prompt_cache or given.prompt_cache)
+
     def _finishes(self, router: sp.Router) -> bool:
         return (router.on_disconnect or self._spec.global_.on_disconnect) == "finish"
 
-    def _lister(self, listed: Sequence[Candidates], router: sp.Router) -> Callable[[], Mapping[str, str]]:
-        """The models of a route: what its providers with keys are known to have, and the names it maps."""
+    def _lister(self, listed: Sequence[Candidates], router: sp.Router) -> Callable[[Access | None], Mapping[str, str]]:
+        """The models of a route: what its providers with keys are known to have, and the names it maps, less what the
+        caller may not use."""
 
-        def models() -> Mapping[str, str]:
+        def models(access: Access | None) -> Mapping[str, str]:
             found: dict[str, str] = {}
             for candidates in listed:
                 for entry in candidates.entries:
-                    if len(entry.endpoint.pool):
+                    if len(entry.endpoint.pool) and (access is None or access.admits_provider(entry.endpoint.name)):
                         names = (entry.model,) if entry.model else entry.endpoint.models
                         for name in names:
                             found.setdefault(name, entry.endpoint.name)
             for name in router.model_mappings or {}:
                 found.setdefault(name, "router-gateway")
-            return found
+            return found if access is None else {n: owner for n, owner in found.items() if access.admits_model(n)}
 
         return models
-
-    def _callers(self) -> dict[bytes, Caller]:
-        return {
-            bytes.fromhex(key.hash.removeprefix("sha256:")): Caller(
-                key.name, key.team or "", None if key.routers is None else frozenset(key.routers)
-            )
-            for key in self._spec.auth.keys
-        }
 
 
 def _balances(load_balance: sp.LoadBalance | None) -> list[tuple[Group, sp.Balance]]:
@@ -244,6 +281,11 @@ def _limits_of(timeouts: sp.Timeouts) -> Limits:
         idle=seconds(timeouts.idle),
         total=seconds(timeouts.total),
     )
+
+
+@lru_cache(16)
+def _carriage_of(on_loss: str | None, prompt_cache: str | None) -> Carriage:
+    return Carriage(reject_losses=on_loss == "reject", cache_marks=prompt_cache == "auto")
 
 
 @lru_cache(1024)

@@ -88,10 +88,16 @@ class Ops:
             states: list[str] = [state for pool in pools for key, state in pool.states(now) if key != _KEYLESS]
             for state in ("active", "cooling", "quarantined") if states else ():
                 yield "gateway_keys", (name, state), states.count(state)
+        for router, shelf in (runtime.stores.shelves() if runtime.stores is not None else {}).items():
+            yield "gateway_cache_entries", (router,), len(shelf.entries)
+            yield "gateway_cache_bytes", (router,), shelf.size
+            yield "gateway_cache_evictions_total", (router,), shelf.evicted
         yield "gateway_config_last_reload_successful", (), float(not serving.rejected)
         yield "gateway_config_reload_seconds", (), serving.reload_seconds
         yield "gateway_config_info", (serving.hash,), 1.0
         yield "gateway_routers", (), len(serving.routers)
+        stores = runtime.stores
+        yield "gateway_store_up", (), float(stores is None or stores.trouble() is None)
         yield "gateway_resident_bytes", (), _resident_bytes()
 
     def _livez(self) -> Response:
@@ -103,15 +109,28 @@ class Ops:
         # Without routers the direct routes are what it is for; with them, a provider that none lists proves nothing.
         asked = serving.routed or tuple(serving.endpoints.values())
         can_ask = any(endpoint.pool.available(now) for endpoint in asked)
-        ready = can_ask and not self._runtime.draining
+        stores = self._runtime.stores
+        trouble = stores.trouble() if stores is not None else None
+        refuses = stores is not None and stores.keeps_from_serving()
+        status = (
+            "draining"
+            if self._runtime.draining
+            else "no provider can be asked"
+            if not can_ask
+            else "the store is away"
+            if refuses
+            else "ready"
+        )
         page: dict[str, object] = {
-            "status": "draining" if self._runtime.draining else "ready" if ready else "no provider can be asked",
+            "status": status,
             "config": serving.hash,
             "reload": "ok" if not serving.rejected else "rejected, the config before it serves",
         }
         if serving.rejected:
             page["problems"] = [self._runtime.log.redact(problem) for problem in serving.rejected]
-        return _json(page, 200 if ready else 503)
+        if trouble is not None:
+            page["store"] = trouble
+        return _json(page, 200 if status == "ready" else 503)
 
     def _health(self) -> Response:
         serving = self._serving()

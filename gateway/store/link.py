@@ -48,6 +48,10 @@ class Link(Protocol):
         """Run it where it is known, and send it where it is not. All keys of a script are in one slot."""
         ...
 
+    def misread(self, script: Script) -> StoreDown:
+        """Tell of a reply that is not what the script returns: something else answers there. What to raise."""
+        ...
+
     def cast(self, script: Script, keys: Sequence[str], args: Sequence[Part]) -> None:
         """Run it and do not wait. Nothing is done, or told but in the count of errors, when the store is away."""
         ...

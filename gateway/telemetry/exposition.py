@@ -24,7 +24,7 @@ _FAMILY_OF = {family.name + suffix: family for family in FAMILIES.values() for s
 _MOST = frozenset(
     ("gateway_breaker_state", "gateway_config_info", "gateway_config_reload_seconds", "gateway_routers", "gateway_keys")
 )
-_LEAST = frozenset(("gateway_config_last_reload_successful",))
+_LEAST = frozenset(("gateway_config_last_reload_successful", "gateway_store_up"))
 _LIVE_ONLY = frozenset(family.name for family in FAMILIES.values() if family.kind == "gauge")
 
 Table = dict[tuple[str, tuple[str, ...]], float]

@@ -77,6 +77,8 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_config_last_reload_successful", "gauge", "1 when the file on disk is the one that serves.", ()),
         Family("gateway_config_info", "gauge", "1 for the configuration that serves.", ("hash",)),
         Family("gateway_routers", "gauge", "Named routers that are served.", ()),
+        Family("gateway_store_up", "gauge", "1 when the shared store answers, 0 when it is away.", ()),
+        Family("gateway_store_errors", "counter", "Calls of the shared store that failed, by why.", ("kind",)),
         Family("gateway_resident_bytes", "gauge", "Resident memory of all workers.", ()),
     )
 }

@@ -78,6 +78,7 @@ class Metrics:
         self._denials: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
+        self._store_errors: dict[str, int] = {}
         self.total_requests = 0
 
     def settle(self, exchange: Exchange) -> None:
@@ -141,6 +142,10 @@ class Metrics:
         """A request under a limit in USD that was not charged, because its price is not known."""
         self._add(self._unpriced, (router, provider, model))
 
+    def count_store_error(self, kind: str) -> None:
+        """A call of the shared store that failed."""
+        self._add(self._store_errors, kind)
+
     def samples(self) -> Iterator[Sample]:
         """Everything that adds up over workers."""
         totals: dict[tuple[str, str, str], array[float]] = {}
@@ -176,6 +181,8 @@ class Metrics:
             yield "gateway_limit_unpriced_total", unpriced, count
         for result, count in self._reloads.items():
             yield "gateway_config_reloads_total", (result,), count
+        for kind, count in self._store_errors.items():
+            yield "gateway_store_errors_total", (kind,), count
 
     def _new_cell(self, key: Labels) -> array[float]:
         if len(self._cells) >= CELLS:

@@ -1,0 +1,86 @@
+"""From the limits of routers.yaml to the layers that keep them.
+
+A part of assembly. Two layers at most stand on a route: what holds everywhere, in front of the cache, and what is the
+route's own, behind it. What is not configured is not built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.config import spec as sp
+from gateway.config.buckets import buckets_of, listed, rate_of
+from gateway.core.exchange import Layer
+from gateway.pipeline.admit import Counting, admit
+from gateway.policy.limits import Rule, rule
+from gateway.providers.prices import cost
+from gateway.runtime import Runtime
+from gateway.store.protocol import LimitStore
+
+GLOBAL_TAG: Final = "/global"
+"""Names that no router can have are the hash tags of the other routes."""
+UNIFIED_TAG: Final = "/ai"
+
+
+class RouteLimits:
+    """Makes the layers."""
+
+    def __init__(self, spec: sp.Spec, runtime: Runtime, store: LimitStore) -> None:
+        self._counting = Counting(store, runtime.estimator, cost, runtime.metrics)
+        self._everywhere = _rules(spec.global_.rate_limit, GLOBAL_TAG, "all routes")
+        self._of_keys = {key.name: found for key in spec.auth.keys if (found := _rules_of_key(key))}
+        routes: list[sp.Policies] = [spec.global_, spec.unified_api, *spec.routers.values()]
+        self.by_credential: Final = spec.auth.mode != "keys" and any(
+            policies.rate_limit is not None and policies.rate_limit.per_api_key is not None for policies in routes
+        )
+        """Whether callers are told apart by what they send in place of a gateway key."""
+
+    def everywhere(self) -> list[Layer]:
+        """What holds on all routes, and of gateway keys: in front of the cache."""
+        if not self._everywhere and not self._of_keys:
+            return []
+        return [admit(self._everywhere, self._counting, of_keys=self._of_keys, tells=True)]
+
+    def of_route(self, tag: str, place: str, limit: sp.RateLimit | None) -> list[Layer]:
+        """What is a route's own: behind the cache. tag: how its buckets are named. place: the route in words."""
+        rules = _rules(limit, tag, place)
+        outermost = not self._everywhere and not self._of_keys
+        return [admit(rules, self._counting, tells=outermost)] if rules else []
+
+
+def _rules(limit: sp.RateLimit | None, tag: str, place: str) -> tuple[Rule, ...]:
+    if limit is None:
+        return ()
+    return _distinct(
+        rule(
+            scope,
+            bucket.unit,
+            rate_of(bucket),
+            shadow=limit.enforce == "shadow",
+            tag=tag,
+            place=place,
+            period=bucket.refill_frequency,
+        )
+        for _, scope, bucket in buckets_of(limit)
+    )
+
+
+def _rules_of_key(key: sp.GatewayKey) -> tuple[Rule, ...]:
+    return _distinct(
+        rule(
+            "gateway-key",
+            bucket.unit,
+            rate_of(bucket),
+            shadow=False,
+            tag=GLOBAL_TAG,
+            place="all routes",
+            period=bucket.refill_frequency,
+        )
+        for _, bucket in listed(key.rate_limit)
+    )
+
+
+def _distinct(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Without those that say the same twice: they would be one bucket."""
+    return tuple({rule.prefix: rule for rule in rules}.values())

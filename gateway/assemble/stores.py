@@ -1,0 +1,45 @@
+"""From `store:` to the stores of a process. Nothing is connected here."""
+
+from __future__ import annotations
+
+from gateway.config import spec as sp
+from gateway.config.store_url import StoreUrl, read_store_url
+from gateway.core.units import seconds
+from gateway.runtime import Runtime
+from gateway.store.cache_memory import MemoryCache
+from gateway.store.cache_redis import RedisCache
+from gateway.store.link import Link
+from gateway.store.memory_limits import MemoryLimits
+from gateway.store.redis_limits import RedisLimits
+from gateway.store.stores import Stores
+
+
+def stores_for(settings: sp.StoreSettings, runtime: Runtime) -> Stores:
+    """The stores in use when they are what these settings ask for, else new ones."""
+    in_use = runtime.stores
+    url = read_store_url(settings.url)
+    if in_use is not None and (in_use.settings == settings or (url.kind == "memory" and in_use.link is None)):
+        return in_use
+    monotonic = runtime.clock.monotonic
+    if url.kind == "memory":
+        return Stores(settings, limits=MemoryLimits(monotonic), cache=MemoryCache(monotonic))
+    link = _link(url, settings, runtime)
+    local = MemoryLimits(monotonic, "local")
+    limits = RedisLimits(link, settings.key_prefix, settings.on_outage, local)
+    cache = RedisCache(link, settings.key_prefix, one_slot=url.kind == "cluster")
+    secrets = () if url.password is None else (url.password,)
+    return Stores(settings, limits=limits, cache=cache, link=link, secrets=secrets)
+
+
+def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> Link:
+    # hiredis and ssl are for those who have a Redis.
+    from gateway.store.redis_link import RedisLink
+
+    return RedisLink(
+        url,
+        timeout=seconds(settings.timeout),
+        prefix=settings.key_prefix,
+        chance=runtime.clock.chance,
+        tell=runtime.log.write,
+        count=runtime.metrics.count_store_error,
+    )
