@@ -81,8 +81,8 @@ class Document(Part, frozen=True):
 class Thinking(Part, frozen=True):
     """Reasoning of the model. signature: the provider's proof, which must come back unchanged.
     redacted: encrypted reasoning that only the provider can read (Anthropic's redacted_thinking, OpenAI's
-    encrypted_content); text is `` then, or a summary. vendor: whose signature it is (`anthropic`, `gemini`, `openai`): another
-    vendor's is of no use to it and is left out. id: the item's id where the dialect has one."""
+    encrypted_content); text is `` then, or a summary. vendor: whose signature it is (`anthropic`, `gemini`,
+    `openai`): another vendor's is of no use to it and is left out. id: the item's id where the dialect has one."""
 
     text: str = ""
     signature: str = ""
