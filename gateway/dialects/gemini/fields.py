@@ -32,7 +32,7 @@ TEXTS: Final = msgspec.json.Decoder(list[str])
 MEMBERS: Final = msgspec.json.Decoder(Members)
 OBJECTS: Final = msgspec.json.Decoder(list[Members])
 
-_NULL: Final = b"null"
+_NULL: Final = msgspec.Raw(b"null")
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
 _LIMIT: Final = 64
 """Names of unread members that are told; a body made to have millions of them is not worth more."""
