@@ -20,16 +20,21 @@ from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
 from gateway.ingress.watch import Watch
+from gateway.policy.networks import Networks
 from gateway.runtime import Runtime
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
-_ONCE: Final = (b"content-type", b"content-length", b"authorization", b"x-api-key", b"x-goog-api-key", b"host")
+_ONCE: Final = (
+    b"content-type", b"content-length", b"authorization", b"x-api-key", b"x-goog-api-key", b"host",
+    b"x-gateway-key", b"x-gateway-timestamp", b"x-gateway-nonce", b"x-gateway-signature",
+)  # fmt: skip
 _NO_CALL: Final = Call("openai", "other", "")
 
 
 class Edge:
     """Serves exchanges. One for each config: max_body and max_header in bytes, body_timeout in seconds.
-    log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided."""
+    log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided.
+    proxies: those whose word on a client's address counts, None when none are."""
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Edge:
         log_requests: str,
         authenticated: bool,
         config: str,
+        proxies: Networks | None = None,
     ) -> None:
         self._runtime = runtime
         self._now = runtime.clock.monotonic
@@ -52,6 +58,7 @@ class Edge:
         self._body_timeout = body_timeout
         self._log_requests = log_requests
         self._authenticated = authenticated
+        self._proxies = proxies
         self._config_header = (b"x-gateway-config", config.encode())
         # Made here and not at import: workers that are forked must not share it.
         self._prefix = os.urandom(6).hex()
@@ -73,10 +80,14 @@ class Edge:
                 if self._runtime.cut:
                     raise GatewayError("draining", "This process is shutting down; ask again.", retry_after=1.0)
                 self._check_headers(headers, once)
+                if self._proxies is not None:
+                    named = [value for name, value in headers if name == b"x-forwarded-for"]
+                    exchange.client = self._proxies.client_behind(exchange.client, named)
                 query: bytes = scope["query_string"]
                 exchange.query = checked_query(query)
                 if self._authenticated:
                     exchange.credential = _credential(once, query)
+                    exchange.target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
                 exchange.path = checked_path(raw_path)
                 exchange.body = await read_body(receive, once.get(b"content-length"), self._max_body)
                 exchange.call = read_call(
@@ -270,7 +281,8 @@ def _slow_body(seconds: float) -> GatewayError:
 
 
 def _credential(once: dict[bytes, bytes], query: bytes) -> bytes:
-    """The gateway key, wherever the client's SDK puts keys."""
+    """The gateway key, wherever the client's SDK puts keys. Of several, the first in this order counts, and no other
+    is tried: a request is its caller's or nobody's."""
     scheme, _, token = once.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and token:
         return token.strip()

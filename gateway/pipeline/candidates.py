@@ -91,19 +91,21 @@ class Candidates:
         self._owners = owners
         self._load_of = load_of
         self._providers = frozenset(entry.endpoint.name for entry in entries)
-        self._plans: dict[tuple[Dialect, Operation, str, str, str, bool, bool], Plan] = {}
+        self._plans: dict[tuple[Dialect, Operation, str, str, str, bool, bool, frozenset[str] | None], Plan] = {}
 
-    def plan(self, call: Call) -> Plan:
-        """The targets for a call, remembered."""
-        key = (call.dialect, call.operation, call.model, call.suffix, call.version, call.stream, call.wants_usage)
+    def plan(self, call: Call, allowed: frozenset[str] | None = None) -> Plan:
+        """The targets for a call, remembered. allowed: the caller's providers, None for all."""
+        key = (
+            call.dialect, call.operation, call.model, call.suffix, call.version, call.stream, call.wants_usage, allowed,
+        )  # fmt: skip
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= REMEMBERED:
                 self._plans.clear()
-            plan = self._plans[key] = self._decide(call)
+            plan = self._plans[key] = self._decide(call, allowed)
         return plan
 
-    def _decide(self, call: Call) -> Plan:
+    def _decide(self, call: Call, allowed: frozenset[str] | None) -> Plan:
         named, model = self._split(call.model)
         owners = self._owners(model) if model else ()
         mapped = self._mappings.get(call.model) or self._mappings.get(model) or ()
@@ -111,6 +113,9 @@ class Candidates:
         found: list[tuple[int, Entry, str, Format | None]] = []
         refusals: list[Refusal] = []
         for entry in self.entries:
+            if allowed is not None and entry.endpoint.name not in allowed:
+                refusals.append(_refusal(entry, call.model, "not-allowed"))
+                continue
             rank, asked = self._model_at(entry, named, model, owners, mapped)
             if rank > self._worst:
                 refusals.append(_refusal(entry, call.model, "cannot-serve-model"))

@@ -21,7 +21,13 @@ from gateway.pipeline.candidates import Candidates, Plan
 from gateway.pipeline.dispatch import Dispatch
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.original import Original
-from gateway.pipeline.outcome import error_after, error_unknown_model, error_unsupported, error_without_target
+from gateway.pipeline.outcome import (
+    error_after,
+    error_not_allowed,
+    error_unknown_model,
+    error_unsupported,
+    error_without_target,
+)
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.target import Target
 from gateway.policy.balance import Balancer
@@ -64,12 +70,15 @@ class Failover:
     async def __call__(self, exchange: Exchange) -> Reply:
         now = self._now()
         deadline = exchange.started + self._limits.total
-        plan = self._candidates.plan(exchange.call)
+        access = exchange.access
+        plan = self._candidates.plan(exchange.call, None if access is None else access.providers)
         self._budget.note_request(now)
         usable = [t for t in plan.targets if t.load.breaker.allows(now) and t.endpoint.pool.available(now)]
         if not usable:
             if plan.unknown_model:
                 raise error_unknown_model(exchange.call.model)
+            if not plan.targets and access is not None and any(r.reason == "not-allowed" for r in plan.refusals):
+                raise error_not_allowed(exchange.caller, access)
             raise error_without_target(exchange.call, self._refusals(plan, now), plan.key_hints)
         original: Original | None = None
         if plan.translates:

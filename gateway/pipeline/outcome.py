@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.core.access import Access
 from gateway.core.errors import FaultKind, GatewayError, UpstreamFault
 from gateway.core.exchange import Call, Exchange
 from gateway.policy.selection import Refusal, explain, soonest
@@ -58,6 +59,15 @@ def error_unknown_model(model: str) -> GatewayError:
         f"No provider is known to have the model {model!r}: tried `provider/model`, exact names, the `models` of "
         "routers.yaml and name families. Write it as provider/model to say which provider is meant.",
         param="model",
+    )
+
+
+def error_not_allowed(caller: str, access: Access) -> GatewayError:
+    """Somebody could serve the request, but none of the caller's providers."""
+    names = ", ".join(sorted(access.providers or ()))
+    return GatewayError(
+        "access_denied",
+        f"None of the providers that {caller!r} may use can serve this request here; it may use: {names or 'none'}.",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, get_args
 from urllib.parse import unquote
 
+from gateway.core.access import Access
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Operation, Reply
 from gateway.dialects.model_list import render_models
@@ -18,27 +19,30 @@ _PLACE: Final[Mapping[Operation, int]] = {
 class Route:
     """Chooses the handler by what is asked.
 
-    handlers: by group. models: the names to list, with the provider of each; None when the list is the
-    provider's own to give.
+    handlers: by group. models: the names to list for a caller, with the provider of each. own_list: the list is the
+    provider's own to give, but to a caller who may not see all of it.
     """
 
-    __slots__ = ("_handlers", "_models", "_name", "_serves")
+    __slots__ = ("_handlers", "_models", "_name", "_own_list", "_serves")
 
     def __init__(
         self,
         name: str,
         handlers: Mapping[Group, Handler],
-        models: Callable[[], Mapping[str, str]] | None = None,
+        models: Callable[[Access | None], Mapping[str, str]],
+        *,
+        own_list: bool = False,
     ) -> None:
         fallback = handlers.get("default")
         self._name = name
         self._models = models
+        self._own_list = own_list
         self._serves = ", ".join(handlers)
         self._handlers = tuple(handlers.get(group, fallback) for group in get_args(Group))
 
     async def __call__(self, exchange: Exchange) -> Reply:
         call = exchange.call
-        if call.operation == "models" and self._models is not None:
+        if call.operation == "models" and (exchange.access is not None or not self._own_list):
             return self._list(exchange)
         handler = self._handlers[_PLACE[call.operation]]
         if handler is None:
@@ -49,8 +53,7 @@ class Route:
         return await handler(exchange)
 
     def _list(self, exchange: Exchange) -> Reply:
-        assert self._models is not None
-        models = self._models()
+        models = self._models(exchange.access)
         wanted = unquote(exchange.call.suffix.partition("/models/")[2])
         if wanted:
             if wanted not in models:

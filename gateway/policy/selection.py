@@ -14,7 +14,7 @@ import msgspec
 
 Reason = Literal[
     "breaker-open", "no-key", "keys-cooling", "cannot-serve-operation", "cannot-serve-model", "dialect", "disabled",
-    "already-tried", "context-too-small", "cannot-carry",
+    "already-tried", "context-too-small", "cannot-carry", "not-allowed",
 ]  # fmt: skip
 
 _MOST: Final = 8
@@ -90,6 +90,8 @@ def _reason(refusal: Refusal) -> str:
             return "speaks another dialect"
         case "disabled":
             return "disabled"
+        case "not-allowed":
+            return "not among the caller's providers"
         case "already-tried":
             return "already tried"
         case "context-too-small":
