@@ -11,7 +11,14 @@ from tests.support.redis_server import KINDS, RedisServer, run_server
 
 
 @pytest.fixture(params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+def server_kind(request: pytest.FixtureRequest) -> str:
+    """Redis, then Valkey."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def server(server_kind: str, tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis, then a Valkey, empty and without a password."""
-    with run_server(request.param, tmp_path) as running:
+    with run_server(server_kind, tmp_path) as running:
         yield running

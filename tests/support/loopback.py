@@ -44,6 +44,13 @@ class Connection:
         self.body = await self._reader.readexactly(length)
         return True
 
+    async def read_some(self) -> bytes:
+        """What has come; nothing when the client has closed."""
+        try:
+            return await self._reader.read(65536)
+        except ConnectionError:
+            return b""
+
     async def write(self, sent: bytes) -> None:
         self._writer.write(sent)
         await self._writer.drain()

@@ -107,10 +107,17 @@ class RedisServer:
 
     def cli(self, *parts: str | int) -> object:
         """One command on a connection of its own. A refusal is a hiredis.ReplyError as a value."""
+        return self._ask(self._password, parts)
+
+    def kill_connections(self, password: str) -> None:
+        """Close every client's connection, as one who knows the password."""
+        self._ask(password, ("CLIENT", "KILL", "TYPE", "normal"))
+
+    def _ask(self, password: str, parts: tuple[str | int, ...]) -> object:
         with socket.create_connection(("127.0.0.1", self.port), BOUND) as wire:
             reader = hiredis.Reader()
             reply: object = None
-            for call in ((("AUTH", self._password),) if self._password else ()) + (parts,):
+            for call in ((("AUTH", password),) if password else ()) + (parts,):
                 wire.sendall(hiredis.pack_command(call))  # type: ignore[arg-type]
                 while (reply := reader.gets()) is False:
                     received = wire.recv(65536)
