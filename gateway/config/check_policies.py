@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.check_balance import suggest
+from gateway.config.check_limits import bucket_durations
 from gateway.config.problem import Path, Problem
-from gateway.config.spec import Breaker, Bucket, KeyPool, Policies, RateLimit, Timeouts
+from gateway.config.spec import Breaker, KeyPool, Policies, Timeouts
 from gateway.config.subject import Rule, Subject, split_target
 from gateway.core.units import seconds
 
@@ -20,9 +21,8 @@ _LONGEST: Final = 10 * 365 * 86400.0
 def enforced_policies(subject: Subject) -> Iterator[Problem]:
     """A policy that is written down and does nothing must never pass unnoticed."""
     for path, policies in subject.policies:
-        for key, given in (("rate-limit", policies.rate_limit), ("cache", policies.cache)):
-            if given is not None:
-                yield _not_enforced(subject, (*path, key))
+        if policies.cache is not None:
+            yield _not_enforced(subject, (*path, "cache"))
     if subject.spec.store.url != "memory://":
         yield _not_enforced(subject, ("store", "url"))
 
@@ -138,6 +138,8 @@ def _durations(subject: Subject) -> Iterator[tuple[Path, str, bool]]:
             yield ("providers", name, "key-pool", "quarantine"), pool.quarantine, True
     for path, policies in subject.policies:
         yield from _policy_durations(path, policies)
+    for path, text in bucket_durations(subject):
+        yield path, text, False
 
 
 def _policy_durations(path: Path, policies: Policies) -> Iterator[tuple[Path, str, bool]]:
@@ -150,22 +152,6 @@ def _policy_durations(path: Path, policies: Policies) -> Iterator[tuple[Path, st
     if policies.retries is not None:
         yield (*path, "retries", "min-delay"), policies.retries.min_delay, True
         yield (*path, "retries", "max-delay"), policies.retries.max_delay, True
-    if policies.rate_limit is not None:
-        for place, bucket in _buckets((*path, "rate-limit"), policies.rate_limit):
-            yield (*place, "refill-frequency"), bucket.refill_frequency, False
-
-
-def _buckets(path: Path, limit: RateLimit) -> Iterator[tuple[Path, Bucket]]:
-    for key, given in (
-        ("per-api-key", limit.per_api_key),
-        ("per-team", limit.per_team),
-        ("per-end-user", limit.per_end_user),
-        ("total", limit.total),
-    ):
-        if isinstance(given, Bucket):
-            yield (*path, key), given
-        for index, bucket in enumerate(given if isinstance(given, tuple) else ()):
-            yield (*path, key, index), bucket
 
 
 def mappings(subject: Subject) -> Iterator[Problem]:

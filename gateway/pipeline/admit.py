@@ -59,26 +59,17 @@ def admit(
 ) -> Layer:
     """The layer for a set of rules. of_keys: further rules of a caller, by its name. tells: it writes the headers, for
     itself and those inside it."""
-
-    def layer(inner: Handler) -> Handler:
-        return Admission(rules, of_keys or {}, counting, tells, inner)
-
-    return layer
+    gate = Gate(rules, of_keys or {}, counting, tells)
+    return lambda inner: partial(gate.admit, inner)
 
 
-class Admission:
-    """A handler that asks the buckets first."""
+class Gate:
+    """A set of rules, and what is remembered of those whom they count: shared by all routes that they hold on."""
 
-    __slots__ = ("_by_caller", "_by_team", "_by_user", "_counting", "_inner", "_known", "_of_keys", "_rules", "_store",
-                 "_tells")  # fmt: skip
+    __slots__ = ("_by_caller", "_by_team", "_by_user", "_counting", "_known", "_of_keys", "_rules", "_store", "_tells")
 
     def __init__(
-        self,
-        rules: Sequence[Rule],
-        of_keys: Mapping[str, Sequence[Rule]],
-        counting: Counting,
-        tells: bool,
-        inner: Handler,
+        self, rules: Sequence[Rule], of_keys: Mapping[str, Sequence[Rule]], counting: Counting, tells: bool
     ) -> None:
         scopes = {rule.scope for rule in rules}
         self._rules = tuple(rules)
@@ -86,13 +77,13 @@ class Admission:
         self._counting = counting
         self._store = counting.store
         self._tells = tells
-        self._inner = inner
         self._by_caller = "per-api-key" in scopes or bool(of_keys)
         self._by_team = "per-team" in scopes
         self._by_user = "per-end-user" in scopes
         self._known: dict[tuple[object, str, str], Buckets] = {}
 
-    async def __call__(self, exchange: Exchange) -> Reply:
+    async def admit(self, inner: Handler, exchange: Exchange) -> Reply:
+        """Ask the buckets, then the handler."""
         user = (exchange.call.user or _end_user(exchange.headers)) if self._by_user else ""
         # Two kinds of one text must not be taken for one another: a credential is bytes, an address stands alone.
         caller = (exchange.caller or exchange.credential or (exchange.client,)) if self._by_caller else ""
@@ -108,17 +99,19 @@ class Admission:
         if takes is None:
             takes = self._weigh(exchange, buckets)
         elif not takes:
-            return await self._inner(exchange)
+            return await inner(exchange)
         try:
             grant = await self._store.take(takes)
         except StoreDown as down:
             raise GatewayError("store_unavailable", str(down), retry_after=1.0) from None
         shadowed = False
         for rule, standing in zip(buckets.rules, grant.standings, strict=True):
-            if standing.retry_after:
-                shadowed = True
             unit = rule.unit
-            if unit == "requests":
+            if rule.shadow:
+                # What does not count is no news for a client that paces itself.
+                if standing.retry_after:
+                    shadowed = True
+            elif unit == "requests":
                 room = exchange.requests_left
                 if room is None or standing.remaining < room.remaining:
                     exchange.requests_left = Room(rule.rate.capacity, standing.remaining, standing.reset)
@@ -131,7 +124,7 @@ class Admission:
         if weighed and grant.by != "open":
             exchange.on_settle.append(partial(self._settle, buckets, takes, grant))
         try:
-            reply = await self._inner(exchange)
+            reply = await inner(exchange)
         except GatewayError as error:
             if error.code in _REFUSED and grant.by != "open":
                 self._return_requests(buckets, takes, grant)

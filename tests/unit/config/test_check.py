@@ -140,10 +140,9 @@ CASES = {
         ),
         ["1:49 target-unable"],
     ),
-    "a cache, a limit and a store": (
-        ROUTER + "global: {rate-limit: {total: {capacity: 1}}}\nunified-api: {cache: {directive: no-store}}\n"
-        "store: {url: 'redis://localhost'}",
-        ["2:10 not-enforced", "3:15 not-enforced", "4:9 not-enforced"],
+    "a cache and a store": (
+        ROUTER + "unified-api: {cache: {directive: no-store}}\nstore: {url: 'redis://localhost'}",
+        ["2:15 not-enforced", "3:9 not-enforced"],
     ),
     "directives of another kind": (
         ROUTER + "global: {cache: {directive: 'max-ag=1, max-age=-1, max-age, no-store=1, max-stale'}}",
@@ -254,7 +253,52 @@ CASES = {
     ),
     "a bucket that refills in no time": (
         ROUTER + "global: {rate-limit: {total: [{capacity: 1, refill-frequency: 0ms}]}}",
-        ["2:10 not-enforced", "2:63 duration-zero"],
+        ["2:63 duration-zero"],
+    ),
+    "buckets that cannot be counted": (
+        ROUTER
+        + """\
+global:
+  rate-limit:
+    total:
+    - {capacity: 2.5}
+    - {capacity: 0.5, unit: tokens}
+    - {capacity: 0.1234567, unit: usd}
+    - {capacity: 9999999999999999}
+    - {capacity: 1000003, refill-frequency: 30d}
+""",
+        [f"{line}:18 capacity" for line in range(5, 10)],
+    ),
+    "buckets that can be counted": (
+        ROUTER + "global: {rate-limit: {total: [{capacity: 2.0}, {capacity: 2.5, unit: usd}, {capacity: 1000000000}]}}",
+        [],
+    ),
+    "a provider's key with limits that say nothing or too much": (
+        ROUTER
+        + "providers: {openai: {keys: [{value: '${env:OPENAI_API_KEY}', limit: {}}, "
+        "{value: '${env:ANTHROPIC_API_KEY}', limit: {requests-per-minute: 15, tokens-per-minute: 99999999999999}}]}}",
+        ["2:69 limit-empty", "2:162 capacity"],
+    ),
+    "a limit for teams where nobody has one": (
+        ROUTER + "global: {rate-limit: {per-team: {capacity: 1}}}",
+        ["2:23 limit-without-team"],
+    ),
+    "a limit in dollars before a model without a price": (
+        (
+            "routers: {a: {rate-limit: {total: [{capacity: 1}, {capacity: 1, unit: usd}]}, "
+            "load-balance: {chat: {providers: [openai/gpt-4o, openai/made-up]}}}}"
+        ),
+        ["1:51 limit-unpriced"],
+    ),
+    "a limit that the global one never lets it reach": (
+        ROUTER.replace("a: {", "a: {rate-limit: {total: {capacity: 120, refill-frequency: 60s}}, ")
+        + "global: {rate-limit: {total: {capacity: 100, refill-frequency: 1m}, per-api-key: {capacity: 1}}}",
+        ["1:35 limit-inert"],
+    ),
+    "a limit above the global one in one way and below it in another": (
+        ROUTER.replace("a: {", "a: {rate-limit: {total: {capacity: 120, refill-frequency: 1h}}, ")
+        + "global: {rate-limit: {total: {capacity: 100, refill-frequency: 1m}}}",
+        [],
     ),
     "mappings to nothing, to nobody and to itself": (
         ROUTER + "global: {model-mappings: {x: [opena/y, openai/, x], z: ''}}",

@@ -1,0 +1,157 @@
+"""Rules about limits: buckets that can be counted, and limits that can ever bite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.buckets import MINUTE, buckets_of, capacity_of, key_rates, listed, period_of
+from gateway.config.problem import Path, Problem
+from gateway.config.spec import Bucket, KeyLimit, ProviderKey
+from gateway.config.subject import Rule, Subject
+from gateway.policy.token_bucket import problem_of
+from gateway.providers.prices import price
+
+
+def countable_buckets(subject: Subject) -> Iterator[Problem]:
+    for path, bucket in _all_buckets(subject):
+        here = (*path, "capacity")
+        capacity = capacity_of(bucket)
+        if capacity is None:
+            if bucket.unit == "usd":
+                yield subject.origins.error(
+                    "capacity", here, "dollars are counted to the millionth", "write `5`, `0.25`"
+                )
+            else:
+                yield subject.origins.error(
+                    "capacity",
+                    here,
+                    f"{bucket.unit} are counted in whole numbers",
+                    "write a whole number, or say `unit: usd`",
+                )
+        elif period_of(bucket) > 0:
+            reason = problem_of(capacity, period_of(bucket))
+            if reason is not None:
+                yield subject.origins.error(
+                    "capacity", here, _in_dollars(reason, bucket), "a rounder number, or a shorter `refill-frequency`"
+                )
+
+
+def _in_dollars(reason: str, bucket: Bucket) -> str:
+    return f"in millionths of a dollar, {reason}" if bucket.unit == "usd" else reason
+
+
+def countable_key_limits(subject: Subject) -> Iterator[Problem]:
+    for path, limit in _key_limits(subject):
+        found = list(key_rates(limit))
+        if not found:
+            yield subject.origins.warning(
+                "limit-empty", path, "this limit says nothing", "say `requests-per-minute`, `tokens-per-minute` or both"
+            )
+        for name, capacity in found:
+            reason = problem_of(capacity, MINUTE)
+            if reason is not None:
+                yield subject.origins.error("capacity", (*path, name), reason, "a rounder number")
+
+
+def limits_of_teams(subject: Subject) -> Iterator[Problem]:
+    if any(key.team for key in subject.spec.auth.keys):
+        return
+    for path, policies in subject.policies:
+        if policies.rate_limit is not None and policies.rate_limit.per_team is not None:
+            yield subject.origins.warning(
+                "limit-without-team",
+                (*path, "rate-limit", "per-team"),
+                "no key of `auth.keys` has a team, so nobody is counted here",
+                "give keys a `team`",
+                at_key=True,
+            )
+
+
+def limits_in_dollars(subject: Subject) -> Iterator[Problem]:
+    """What costs nothing that is known is not limited."""
+    for path, router in subject.routes:
+        if router.rate_limit is None:
+            continue
+        unknown = [
+            f"{entry.provider}/{entry.model}"
+            for balance in subject.lists
+            if balance.path[: len(path)] == path
+            for entry in balance.entries
+            if entry.model and price(entry.provider, entry.model) is None
+        ]
+        for place, _, bucket in buckets_of(router.rate_limit) if unknown else ():
+            if bucket.unit == "usd":
+                yield subject.origins.warning(
+                    "limit-unpriced",
+                    (*path, "rate-limit", *place),
+                    f"no price is known for {', '.join(dict.fromkeys(unknown))}: requests to it are not counted here",
+                    "limit `tokens` as well",
+                )
+
+
+def limits_above_the_global(subject: Subject) -> Iterator[Problem]:
+    """A router's bucket that the global one of the same kind is always empty before."""
+    outer = subject.spec.global_.rate_limit
+    if outer is None or outer.enforce == "shadow":
+        return
+    bounds = [
+        (place, scope, bucket.unit, capacity, period_of(bucket))
+        for place, scope, bucket in buckets_of(outer)
+        if (capacity := capacity_of(bucket)) is not None
+    ]
+    for path, router in subject.routes:
+        for place, scope, bucket in buckets_of(router.rate_limit) if router.rate_limit is not None else ():
+            capacity, period = capacity_of(bucket), period_of(bucket)
+            if capacity is None:
+                continue
+            for bound_place, bound_scope, unit, most, every in bounds:
+                higher = (capacity, capacity * every) > (most, most * period)
+                if (
+                    (scope, bucket.unit) == (bound_scope, unit)
+                    and higher
+                    and capacity >= most
+                    and capacity * every >= most * period
+                ):
+                    yield subject.origins.warning(
+                        "limit-inert",
+                        (*path, "rate-limit", *place),
+                        "the global limit of the same scope is lower, and refuses first",
+                        f"it stands at {subject.origins.place(('global', 'rate-limit', *bound_place))}",
+                    )
+                    break
+
+
+def _all_buckets(subject: Subject) -> Iterator[tuple[Path, Bucket]]:
+    for path, policies in subject.policies:
+        if policies.rate_limit is not None:
+            for place, _, bucket in buckets_of(policies.rate_limit):
+                yield (*path, "rate-limit", *place), bucket
+    for index, key in enumerate(subject.spec.auth.keys):
+        for place, bucket in listed(key.rate_limit):
+            yield ("auth", "keys", index, "rate-limit", *place), bucket
+
+
+def bucket_durations(subject: Subject) -> Iterator[tuple[Path, str]]:
+    """The times in which buckets refill, with their places."""
+    for path, bucket in _all_buckets(subject):
+        yield (*path, "refill-frequency"), bucket.refill_frequency
+
+
+def _key_limits(subject: Subject) -> Iterator[tuple[Path, KeyLimit]]:
+    for path, keys in (
+        *((("providers", name, "keys"), tuned.keys) for name, tuned in subject.spec.providers.items() if tuned),
+        *(((*entry.path, "keys"), entry.target.keys) for balance in subject.lists for entry in balance.entries),
+    ):
+        for index, key in enumerate(keys):
+            if isinstance(key, ProviderKey) and key.limit is not None:
+                yield (*path, index, "limit"), key.limit
+
+
+LIMIT_RULES: Final[tuple[Rule, ...]] = (
+    countable_buckets,
+    countable_key_limits,
+    limits_of_teams,
+    limits_in_dollars,
+    limits_above_the_global,
+)
