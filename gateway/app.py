@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.assemble.access import secrets_of
 from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
@@ -113,6 +114,7 @@ class Gateway:
             self.house = house
             if before is not None and house.stores is not before:
                 runtime.behind.start(_close_after(before, list(runtime.in_flight)))
+            self.fetch_keys()
             self.serving = _serving(house)
             self.serving.reload_seconds = took = runtime.clock.monotonic() - started
             runtime.metrics.count_reload("ok")
@@ -125,8 +127,13 @@ class Gateway:
             return True
 
     def _build(self) -> tuple[tuple[Path, ...], House]:
-        loaded, _ = loaded_and_checked(self._config, self._env)
+        loaded, _ = loaded_and_checked(self._config, self._env, self.runtime.clock.wall())
         return loaded.files, assemble(loaded.spec, loaded.hash, self.runtime, self._env)
+
+    def fetch_keys(self) -> None:
+        """Ask the issuers of tokens for their keys, so that no request has to wait for them."""
+        for keys in self.runtime.key_sets.values():
+            self.runtime.behind.start(keys.refresh())
 
     async def drain(self, limit: float) -> None:
         """Let what is under way go on for `limit` seconds, then end it."""
@@ -142,9 +149,9 @@ class Gateway:
 
 def create(config: Path, env: Mapping[str, str] = os.environ) -> Starlette:
     """The application that serves `config`. Raises ConfigError when that is not fit to be served."""
-    loaded, _ = loaded_and_checked(config, env)
-    spec = loaded.spec
     clock = system_clock()
+    loaded, _ = loaded_and_checked(config, env, clock.wall())
+    spec = loaded.spec
     style = spec.server.logging.format
     if style == "auto":
         style = "text" if os.isatty(1) else "json"
@@ -193,6 +200,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             loop.add_signal_handler(signal.SIGHUP, lambda: start(gateway.reload()))
             loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
         await gateway.house.stores.open()
+        gateway.fetch_keys()
         start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
         if snapshots is not None:
             start(_write_snapshots(snapshots, ops))
@@ -259,5 +267,6 @@ def _serving(house: House) -> Serving:
 def _secrets(house: House) -> list[str]:
     keys = [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]
     keys += [secret.reveal() for secret in house.stores.secrets]
+    keys += secrets_of(house.spec.auth)
     headers = [header for endpoint in house.endpoints.values() for header in endpoint.headers]
     return keys + [value for name, value in headers if any(word in name for word in _SECRET_WORDS)]

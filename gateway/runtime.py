@@ -19,8 +19,6 @@ from gateway.policy.estimate import Estimator
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
-from gateway.store.nonces import MemoryNonces
-from gateway.store.protocol import NonceStore
 from gateway.store.stores import Stores
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
@@ -97,7 +95,6 @@ class Runtime:
         self.loads: dict[TargetName, TargetLoad] = {}
         self.pools: dict[str, KeyPool] = {}
         self.stores: Stores | None = None
-        self.nonces: NonceStore = MemoryNonces(clock.monotonic)
         self.key_sets: dict[IssuerName, KeySet] = {}
         self.in_flight: dict[Task[object], Exchange] = {}
         self.name = os.urandom(6).hex()

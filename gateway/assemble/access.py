@@ -18,13 +18,14 @@ from gateway.core.secret import Secret
 from gateway.pipeline.authenticate import Caller, Gate, Signing
 from gateway.policy.networks import Networks
 from gateway.runtime import Runtime
+from gateway.store.protocol import NonceStore
 
 _KEYED: Final = "hmac-sha256:"
 _PLAIN: Final = "sha256:"
 
 
-def gate_of(auth: sp.AuthSettings, providers: Iterable[str], runtime: Runtime) -> Gate:
-    """The gate of a checked config. providers: those that can be named."""
+def gate_of(auth: sp.AuthSettings, providers: Iterable[str], runtime: Runtime, nonces: NonceStore) -> Gate:
+    """The gate of a checked config. providers: those that can be named. nonces: where used ones are remembered."""
     known = frozenset(providers)
     plain: list[Caller] = []
     keyed: dict[bytes, Caller] = {}
@@ -50,7 +51,7 @@ def gate_of(auth: sp.AuthSettings, providers: Iterable[str], runtime: Runtime) -
         keyed=keyed,
         pepper=(auth.pepper or "").encode(),
         signers=signers,
-        nonces=runtime.nonces,
+        nonces=nonces,
         tokens=tokens,
     )
 

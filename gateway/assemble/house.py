@@ -79,7 +79,8 @@ class _Assembly:
         server = self._spec.server
         layers: list[Layer] = []
         if self._spec.auth.mode == "keys":
-            layers.append(authenticate(gate_of(self._spec.auth, self._endpoints.by_name, self._runtime)))
+            gate = gate_of(self._spec.auth, self._endpoints.by_name, self._runtime, self._stores.nonces)
+            layers.append(authenticate(gate))
         authenticated = bool(layers)
         layers += self._rate_limits.everywhere()
         edge = Edge(

@@ -10,6 +10,7 @@ from gateway.store.cache_memory import MemoryCache
 from gateway.store.cache_redis import RedisCache
 from gateway.store.link import Link
 from gateway.store.memory_limits import MemoryLimits
+from gateway.store.nonces import MemoryNonces, RedisNonces
 from gateway.store.redis_limits import RedisLimits
 from gateway.store.stores import Stores
 
@@ -22,13 +23,16 @@ def stores_for(settings: sp.StoreSettings, runtime: Runtime) -> Stores:
         return in_use
     monotonic = runtime.clock.monotonic
     if url.kind == "memory":
-        return Stores(settings, limits=MemoryLimits(monotonic), cache=MemoryCache(monotonic))
+        return Stores(
+            settings, limits=MemoryLimits(monotonic), cache=MemoryCache(monotonic), nonces=MemoryNonces(monotonic)
+        )
     link = _link(url, settings, runtime)
     local = MemoryLimits(monotonic, "local")
     limits = RedisLimits(link, settings.key_prefix, settings.on_outage, local)
     cache = RedisCache(link, settings.key_prefix, one_slot=url.kind == "cluster")
+    nonces = RedisNonces(link, prefix=settings.key_prefix, on_outage=settings.on_outage, local=MemoryNonces(monotonic))
     secrets = () if url.password is None else (url.password,)
-    return Stores(settings, limits=limits, cache=cache, link=link, secrets=secrets)
+    return Stores(settings, limits=limits, cache=cache, nonces=nonces, link=link, secrets=secrets)
 
 
 def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> Link:

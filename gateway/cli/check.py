@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     status = 0
     reports: list[dict[str, object]] = []
     for path in args.files or [Path("routers.yaml")]:
-        loaded, problems = examine(path)
+        loaded, problems = examine(path, now=time.time())
         spec = loaded.spec if loaded is not None else None
         errors = sum(problem.level == "error" for problem in problems)
         failed = errors > 0 or (args.strict and bool(problems))

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = Path(args.file)
     try:
-        loaded, warnings = loaded_and_checked(config)
+        loaded, warnings = loaded_and_checked(config, now=time.time())
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -8,12 +8,12 @@ from gateway.config.spec import StoreSettings
 from gateway.core.secret import Secret
 from gateway.store.cache_memory import MemoryCache, Shelf
 from gateway.store.link import Link
-from gateway.store.protocol import CacheStore, LimitStore
+from gateway.store.protocol import CacheStore, LimitStore, NonceStore
 
 
 class Stores:
-    """limits: token buckets. cache: kept answers. link: the way to Redis, None for `memory://`. settings: what it was
-    made from. secrets: what no log may show."""
+    """limits: token buckets. cache: kept answers. nonces: of signed requests. link: the way to Redis, None for
+    `memory://`. settings: what it was made from. secrets: what no log may show."""
 
     def __init__(
         self,
@@ -21,12 +21,14 @@ class Stores:
         *,
         limits: LimitStore,
         cache: CacheStore,
+        nonces: NonceStore,
         link: Link | None = None,
         secrets: tuple[Secret, ...] = (),
     ) -> None:
         self.settings = settings
         self.limits = limits
         self.cache = cache
+        self.nonces = nonces
         self.link = link
         self.secrets = secrets
 
