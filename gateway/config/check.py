@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
+from gateway.config.check_cache import CACHE_RULES
 from gateway.config.check_keys import KEY_RULES
 from gateway.config.check_limits import LIMIT_RULES
 from gateway.config.check_policies import POLICY_RULES
@@ -29,6 +30,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *PROVIDER_RULES,
     *BALANCE_RULES,
     *POLICY_RULES,
+    *CACHE_RULES,
     *LIMIT_RULES,
 )
 

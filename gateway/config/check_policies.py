@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,16 +12,11 @@ from gateway.config.spec import Breaker, KeyPool, Policies, Timeouts
 from gateway.config.subject import Rule, Subject, split_target
 from gateway.core.units import seconds
 
-_TIMED: Final = ("max-age", "stale-while-revalidate", "stale-if-error", "max-stale")
-_PLAIN: Final = ("no-store", "no-cache", "max-stale")
 _LONGEST: Final = 10 * 365 * 86400.0
 
 
 def enforced_policies(subject: Subject) -> Iterator[Problem]:
     """A policy that is written down and does nothing must never pass unnoticed."""
-    for path, policies in subject.policies:
-        if policies.cache is not None:
-            yield _not_enforced(subject, (*path, "cache"))
     if subject.spec.store.url != "memory://":
         yield _not_enforced(subject, ("store", "url"))
 
@@ -35,36 +29,6 @@ def _not_enforced(subject: Subject, path: Path) -> Problem:
         "requests are served as if it were not there",
         at_key=True,
     )
-
-
-def cache_directives(subject: Subject) -> Iterator[Problem]:
-    for path, policies in subject.policies:
-        if policies.cache is not None:
-            for message, hint in _directive(policies.cache.directive):
-                yield subject.origins.error("cache-directive", (*path, "cache", "directive"), message, hint)
-
-
-def _directive(text: str) -> Iterator[tuple[str, str]]:
-    known = dict.fromkeys((*_TIMED, *_PLAIN))
-    if not text.strip():
-        yield "the directive is empty", "`max-age=3600`, for example"
-        return
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.strip().partition("="))
-        name = name.lower()
-        shown = name[:40]
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            yield (
-                f"`{shown}` is not a directive known here",
-                (f"did you mean `{close[0]}`?" if close else f"known: {', '.join(known)}"),
-            )
-        elif equals and name not in _TIMED:
-            yield f"`{shown}` takes no value", ""
-        elif equals and not (value.isascii() and value.isdigit() and len(value) <= 10):
-            yield f"`{shown}` takes whole seconds that are not negative", f"`{shown}=3600`, for example"
-        elif not equals and name not in _PLAIN:
-            yield f"`{shown}` needs a value in seconds", f"`{shown}=3600`, for example"
 
 
 def delays(subject: Subject) -> Iterator[Problem]:
@@ -199,7 +163,6 @@ def inert_mappings(subject: Subject) -> Iterator[Problem]:
 
 POLICY_RULES: Final[tuple[Rule, ...]] = (
     enforced_policies,
-    cache_directives,
     delays,
     timeout_order,
     sane_durations,

@@ -405,12 +405,31 @@ class Cache(Base, frozen=True):
 
     directive: Annotated[
         str,
-        Meta(description="As in Cache-Control: `max-age=3600, stale-while-revalidate=60`.", examples=["max-age=3600"]),
+        Meta(
+            description="As in Cache-Control: `max-age`, `stale-while-revalidate`, `stale-if-error` and `max-stale` in seconds, `no-cache`, or `no-store` for a router that is to have none.",
+            examples=["max-age=3600", "max-age=3600, stale-while-revalidate=60, stale-if-error=86400"],
+        ),
     ]
-    scope: Annotated[Literal["caller", "team", "router"], Meta(description="Who may see whose answers.")] = "caller"
-    buckets: Annotated[int, Meta(ge=1, le=100, description="How many variants of an answer are kept.")] = 1
-    seed: Annotated[str | None, Meta(description="Set apart from other caches of the same content.")] = None
-    max_size: Annotated[Size, Meta(description="How much it may hold.")] = "256MiB"
+    scope: Annotated[
+        Literal["caller", "team", "router"],
+        Meta(description="Who may see whose answers: each caller its own, a team's among them, or everybody all."),
+    ] = "caller"
+    buckets: Annotated[
+        int,
+        Meta(ge=1, le=100, description="How many variants of an answer are kept: filled first, then one by chance."),
+    ] = 1
+    seed: Annotated[
+        str | None,
+        Meta(description="Another seed is another cache: change it to forget what is kept."),
+    ] = None
+    max_size: Annotated[
+        Size,
+        Meta(description="Bytes that it may hold in the memory of a process. In Redis, `maxmemory` bounds it instead."),
+    ] = "256MiB"
+    max_entry_size: Annotated[Size, Meta(description="A larger answer is not kept.")] = "1MiB"
+    tool_calls: Annotated[
+        bool, Meta(description="Keep answers that call tools, too. An agent that gets one twice may go in circles.")
+    ] = False
 
 
 class Retries(Base, frozen=True):
@@ -493,6 +512,18 @@ class Policies(Base, frozen=True):
     on_disconnect: Annotated[
         Literal["cancel", "finish"] | None,
         Meta(description="A client that leaves: `cancel` the upstream call, or `finish` it for its usage."),
+    ] = None
+    on_loss: Annotated[
+        Literal["allow", "reject"] | None,
+        Meta(
+            description="What a provider of another dialect cannot be told: `allow` drops hints and shows them in `x-gateway-dropped`, `reject` makes it not eligible."
+        ),
+    ] = None
+    prompt_cache: Annotated[
+        Literal["auto", "none"] | None,
+        Meta(
+            description="`auto` marks long stable prefixes of requests that are translated for Anthropic, which caches only what is marked."
+        ),
     ] = None
     model_mappings: Annotated[
         dict[str, tuple[str, ...] | str] | None,

@@ -85,5 +85,5 @@ class Watch:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._exchange.gone = True
-        if not self._finish:
+        if not (self._finish or self._exchange.followed):
             self.task.cancel()

@@ -140,17 +140,48 @@ CASES = {
         ),
         ["1:49 target-unable"],
     ),
-    "a cache and a store": (
-        ROUTER + "unified-api: {cache: {directive: no-store}}\nstore: {url: 'redis://localhost'}",
-        ["2:15 not-enforced", "3:9 not-enforced"],
+    "a store": (
+        ROUTER + "store: {url: 'redis://localhost'}",
+        ["2:9 not-enforced"],
     ),
     "directives of another kind": (
         ROUTER + "global: {cache: {directive: 'max-ag=1, max-age=-1, max-age, no-store=1, max-stale'}}",
-        ["2:10 not-enforced", *["2:29 cache-directive"] * 4],
+        ["2:29 cache-directive"] * 5,
     ),
     "an empty directive": (
         ROUTER + "global: {cache: {directive: ''}}",
-        ["2:10 not-enforced", "2:29 cache-directive"],
+        ["2:29 cache-directive"],
+    ),
+    "caches of every kind": (
+        ROUTER + "global: {cache: {directive: no-store}}\n"
+        "unified-api: {cache: {directive: 'max-age=60, stale-while-revalidate=30, stale-if-error=600, max-stale'}}\n",
+        [],
+    ),
+    "an answer that is only there for bad times": (
+        ROUTER + "global: {cache: {directive: 'no-cache, stale-if-error=60', max-size: 1MiB, max-entry-size: 1KiB}}",
+        [],
+    ),
+    "a cache that never gives an answer": (ROUTER + "global: {cache: {directive: no-cache}}", ["2:29 cache-inert"]),
+    "an age of nought": (ROUTER + "global: {cache: {directive: max-age=0}}", ["2:29 cache-inert"]),
+    "half of a directive that has no effect": (
+        ROUTER + "global: {cache: {directive: 'max-age=9, no-cache, max-stale=9, stale-if-error=5'}}",
+        ["2:29 cache-inert"],
+    ),
+    "a cache without room": (
+        ROUTER + "global: {cache: {directive: max-age=9, max-size: 0B, max-entry-size: 0B}}",
+        ["2:50 cache-size", "2:70 cache-size"],
+    ),
+    "an answer larger than its cache": (
+        ROUTER + "global: {cache: {directive: max-age=9, max-size: 1KiB}}",
+        ["2:50 cache-size"],
+    ),
+    "a cache of teams that are not there": (
+        ROUTER + "global: {cache: {directive: max-age=9, scope: team}}",
+        ["2:47 cache-without-teams"],
+    ),
+    "a size that bounds nothing in Redis": (
+        ROUTER + "global: {cache: {directive: max-age=9, max-size: 9MiB}}\nstore: {url: 'redis://localhost'}",
+        ["2:50 cache-size-elsewhere", "3:9 not-enforced"],
     ),
     "an address that others can reach": (ROUTER + "server: {host: 0.0.0.0}", ["2:16 open-to-the-network"]),
     "an address that others can reach, said aloud": (
@@ -374,7 +405,7 @@ def test_the_examples_of_the_routers_page_are_accepted() -> None:
     for page in ("basic", "environments"):
         loaded, problems = loaded_and_checked(PAGES / f"{page}.yaml", KEYS)
         assert len(loaded.spec.routers) == 3
-        assert {problem.code for problem in problems} == {"not-enforced"}
+        assert {problem.code for problem in problems} <= {"not-enforced"}
 
 
 def test_string_weights_are_exact() -> None:
