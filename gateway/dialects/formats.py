@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
+from gateway.dialects import anthropic, gemini, openai_chat
 from gateway.dialects.codec import Codec
 
 _SSE: Final = (b"text/event-stream",)
@@ -30,7 +31,29 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     served: bool = True
 
 
-ROWS: Final[tuple[Format, ...]] = ()
+ROWS: Final[tuple[Format, ...]] = (
+    Format(
+        dialect="openai",
+        operation="chat",
+        codec=openai_chat.CODEC,
+        suffix="/chat/completions",
+        stream_suffix="/chat/completions",
+    ),
+    Format(
+        dialect="anthropic",
+        operation="messages",
+        codec=anthropic.CODEC,
+        suffix="/messages",
+        stream_suffix="/messages",
+    ),
+    Format(
+        dialect="gemini",
+        operation="generate",
+        codec=gemini.CODEC,
+        suffix="/models/{model}:generateContent",
+        stream_suffix="/models/{model}:streamGenerateContent?alt=sse",
+    ),
+)
 
 FORMATS: Final[Mapping[tuple[Dialect, Operation], Format]] = {(row.dialect, row.operation): row for row in ROWS}
 """By dialect and operation. Where an endpoint has several, the earlier one here is asked."""
