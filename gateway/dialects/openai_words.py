@@ -6,7 +6,9 @@ written, and which models take which parameters. Must not: the shape of either f
 
 from __future__ import annotations
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,6 +20,7 @@ from gateway.dialects.blob import Blob, read_blob
 from gateway.dialects.canonical import (
     CacheMark,
     Citation,
+    Document,
     Effort,
     Loss,
     Reasoning,
@@ -27,6 +30,12 @@ from gateway.dialects.canonical import (
     TokenLogprob,
 )
 from gateway.dialects.fitting import clamped
+from gateway.dialects.tokens import OpenAIUsage, of_openai
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises."""
+
+_USAGE: Final = msgspec.json.Decoder(OpenAIUsage)
 
 EFFORTS: Final[dict[str, Effort]] = {
     "none": "none",
@@ -63,6 +72,8 @@ _FILE_TYPES: Final = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }  # fmt: skip
+
+_TEXT_TYPES: Final = ("text/", "application/json")
 
 _HOSTED: Final = (
     ("web_search", "web-search"),
@@ -125,6 +136,16 @@ def data_url(media_type: str, base64_text: str) -> str:
 def file_type(name: str) -> str:
     """The media type that a file's name tells; `application/pdf`, which nearly all of them are, where it does not."""
     return _FILE_TYPES.get(name.rpartition(".")[2].lower(), "application/pdf")
+
+
+def decoded_text(part: Document) -> str:
+    """The text of a document whose base64 is text. `` where it is something else."""
+    if part.content is None or not part.media_type.startswith(_TEXT_TYPES):
+        return ""
+    try:
+        return b64decode(part.content.view, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def audio_format(media_type: str) -> str:
@@ -331,6 +352,27 @@ def _write_details(usage: Usage) -> _CacheWrites | msgspec.UnsetType:
     return _CacheWrites(usage.cache_write_5m, usage.cache_write_1h) if usage.cache_write_1h else msgspec.UNSET
 
 
+def says_error(raw: msgspec.Raw) -> bool:
+    """Whether an `error` member is one: some send null, or an empty one, with every reply."""
+    return bytes(memoryview(raw)[:8]).strip() not in (b"", b"null", b'""', b"{}", b"false", b"[]")
+
+
+def usage_of(raw: msgspec.Raw) -> Usage | None:
+    """Usage that was left undecoded, for what is wrong in it must not cost the reply."""
+    if not opens(raw, b"{"):
+        return None
+    try:
+        return of_openai(_USAGE.decode(raw))
+    except UNREADABLE:
+        return None
+
+
+def plain_base64(base64_text: str) -> Blob:
+    """A provider's base64. What is none is left out, for it is put into JSON as it is."""
+    plain = base64_text.isascii() and base64_text.isprintable() and not {'"', "\\"} & set(base64_text)
+    return Blob(memoryview(base64_text.encode() if plain else b""))
+
+
 FINISHES: Final[dict[str, StopReason]] = {
     "stop": "stop",
     "length": "length",
@@ -347,3 +389,35 @@ FINISHES: Final[dict[str, StopReason]] = {
     "stop_sequence": "stop-sequence",
 }
 """Chat's `finish_reason`, and what others that speak its format put there."""
+
+
+class _Blame(msgspec.Struct):
+    type: str | int | None = None
+    code: str | int | None = None
+
+
+class _Blaming(msgspec.Struct):
+    error: _Blame | str | None = None
+
+
+class _Blamed(msgspec.Struct):
+    error: _Blame | str | None = None
+    response: _Blaming | None = None
+    type: str | int | None = None
+    code: str | int | None = None
+
+
+_BLAMED: Final = msgspec.json.Decoder(_Blamed)
+
+
+def kind_hint(payload: bytes) -> str:
+    """The provider's own code, else type, in the data of an error event."""
+    try:
+        blamed = _BLAMED.decode(payload)
+    except UNREADABLE:
+        return ""
+    inner = blamed.error or (blamed.response.error if blamed.response is not None else None)
+    if isinstance(inner, _Blame):
+        return str(inner.code or inner.type or "")
+    # The type of an event that is itself the error says no more than that.
+    return str(blamed.code or "") or ("" if blamed.type in (None, "error", "response.failed") else str(blamed.type))

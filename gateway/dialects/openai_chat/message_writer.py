@@ -6,11 +6,8 @@ them. The result of a tool is text in this format: its pictures follow in the us
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
@@ -34,7 +31,7 @@ from gateway.dialects.canonical import (
 from gateway.dialects.openai_chat import request_body as wire
 from gateway.dialects.openai_chat.quirks import KEEPS_CACHE_MARKS, OPENAI, WANTS_DETAILS, WANTS_THOUGHTS
 from gateway.dialects.openai_chat.thoughts import detail_of
-from gateway.dialects.openai_words import audio_format, data_url
+from gateway.dialects.openai_words import audio_format, data_url, decoded_text
 
 
 class _Text(msgspec.Struct, omit_defaults=True, tag_field="type", tag="text"):
@@ -116,9 +113,6 @@ class _Assistant(msgspec.Struct, omit_defaults=True, tag_field="role", tag="assi
     reasoning_details: list[wire.Detail] | None = None
     audio: _Spoken | None = None
     tool_calls: list[_Call] | None = None
-
-
-_TEXT_TYPES: Final = ("text/", "application/json")
 
 
 def cache_control(mark: CacheMark) -> dict[str, str]:
@@ -242,7 +236,7 @@ class MessageWriter:
             self._lose(f"{at}.document.citations")
         if part.context:
             self._lose(f"{at}.document.context")
-        text = part.text or _decoded(part)
+        text = part.text or decoded_text(part)
         if text:
             self._lose(f"{at}.document", "changed", "the document is written as text")
             return (_Text(f"{part.name}\n\n{text}" if part.name else text, mark),)
@@ -332,13 +326,3 @@ def _flat(pieces: list[_Piece]) -> _Content:
     if len(pieces) == 1 and isinstance(first, _Text) and first.cache_control is None:
         return first.text
     return pieces
-
-
-def _decoded(part: Document) -> str:
-    """The text of a document that is text. `` where it is something else."""
-    if part.content is None or not part.media_type.startswith(_TEXT_TYPES):
-        return ""
-    try:
-        return base64.b64decode(part.content.view, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""

@@ -12,8 +12,7 @@ import msgspec
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Headers
-from gateway.core.usage import Usage
-from gateway.dialects.blob import Blob, BlobWriter
+from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import (
     Answer,
     Audio,
@@ -33,20 +32,20 @@ from gateway.dialects.openai_chat import request_body as wire
 from gateway.dialects.openai_chat.thoughts import detail_of, mistral_thinking, plain_thought, thoughts_of
 from gateway.dialects.openai_words import (
     FINISHES,
+    UNREADABLE,
     ChatUsage,
     Logprob,
     UrlCitation,
     chat_usage,
     data_url,
-    opens,
+    plain_base64,
     read_citation,
     read_logprobs,
+    says_error,
+    usage_of,
     write_citation,
     write_logprobs,
 )
-from gateway.dialects.tokens import OpenAIUsage, of_openai
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 FINISH: Final[dict[StopReason, str]] = {
     "stop": "stop",
@@ -124,7 +123,6 @@ class _Reply(msgspec.Struct):
 
 
 _REPLY: Final = msgspec.json.Decoder(_Reply)
-_USAGE: Final = msgspec.json.Decoder(OpenAIUsage)
 
 
 def read_reply(body: bytes, headers: Headers) -> Answer:
@@ -145,21 +143,6 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         usage=usage_of(reply.usage),
         service_tier=reply.service_tier or "",
     )
-
-
-def usage_of(raw: msgspec.Raw) -> Usage | None:
-    """Usage that was left undecoded, for what is wrong in it must not cost the reply."""
-    if not opens(raw, b"{"):
-        return None
-    try:
-        return of_openai(_USAGE.decode(raw))
-    except UNREADABLE:
-        return None
-
-
-def says_error(raw: msgspec.Raw) -> bool:
-    """Whether an `error` member is one: some send null, or an empty one, with every reply."""
-    return bytes(memoryview(raw)[:8]).strip() not in (b"", b"null", b'""', b"{}", b"false", b"[]")
 
 
 def stop_of(finish: str | None, calls: bool, refused: bool) -> StopReason:
@@ -186,13 +169,7 @@ def read_picture(found: Picture) -> Image | None:
     head, comma, content = url.partition(",")
     if not head.startswith("data:") or not comma:
         return Image(url=url)
-    return Image(content=blob_of(content), media_type=head[5:].partition(";")[0])
-
-
-def blob_of(base64_text: str) -> Blob:
-    """A provider's base64. What is none is left out, for it is put into JSON as it is."""
-    plain = base64_text.isascii() and base64_text.isprintable() and not {'"', "\\"} & set(base64_text)
-    return Blob(memoryview(base64_text.encode() if plain else b""))
+    return Image(content=plain_base64(content), media_type=head[5:].partition(";")[0])
 
 
 def _read_choice(choice: _Choice, at: int, reply: str) -> Choice:
@@ -211,7 +188,7 @@ def _read_choice(choice: _Choice, at: int, reply: str) -> Choice:
     if (sound := message.audio) is not None:
         parts.append(
             Audio(
-                content=blob_of(sound.data or ""),
+                content=plain_base64(sound.data or ""),
                 media_type="audio/wav",
                 id=sound.id or "",
                 transcript=sound.transcript or "",

@@ -35,19 +35,16 @@ from gateway.dialects.faults import fault_of_event
 from gateway.dialects.frames import Frames
 from gateway.dialects.openai_chat import request_body as wire
 from gateway.dialects.openai_chat.reply import (
-    UNREADABLE,
     Annotation,
     Logprobs,
     Picture,
     Sound,
     call_id,
     read_picture,
-    says_error,
     stop_of,
-    usage_of,
 )
 from gateway.dialects.openai_chat.thoughts import mistral_thinking, vendor_of
-from gateway.dialects.openai_words import read_citation, read_logprobs
+from gateway.dialects.openai_words import UNREADABLE, kind_hint, read_citation, read_logprobs, says_error, usage_of
 
 
 class _Delta(msgspec.Struct):
@@ -83,19 +80,7 @@ class _Chunk(msgspec.Struct):
     error: msgspec.Raw = wire.NO_JSON
 
 
-class _Blame(msgspec.Struct):
-    type: str | int | None = None
-    code: str | int | None = None
-
-
-class _Blamed(msgspec.Struct):
-    error: _Blame | str | None = None
-    type: str | int | None = None
-    code: str | int | None = None
-
-
 _CHUNK: Final = msgspec.json.Decoder(_Chunk)
-_BLAMED: Final = msgspec.json.Decoder(_Blamed)
 
 
 class _Call:
@@ -319,7 +304,7 @@ class ChatReader:
 
     def _fail(self, payload: bytes, found: list[Event]) -> None:
         fault = fault_of_event("openai", payload)
-        found.append(Failed(fault.message, fault.status, _kind_hint(payload)))
+        found.append(Failed(fault.message, fault.status, kind_hint(payload)))
         self._over = True
 
 
@@ -359,13 +344,3 @@ def _tell(delta: _Delta, said: Logprobs | None, turn: _Turn, found: list[Event])
         turn.call(call, found)
     if delta.function_call is not None:
         turn.call(wire.ToolCall(index=0, function=delta.function_call), found)
-
-
-def _kind_hint(payload: bytes) -> str:
-    """The provider's own code or type."""
-    try:
-        blamed = _BLAMED.decode(payload)
-    except UNREADABLE:
-        return ""
-    blame = blamed.error if isinstance(blamed.error, _Blame) else blamed
-    return str(blame.code or blame.type or "")

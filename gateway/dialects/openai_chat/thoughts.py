@@ -82,7 +82,8 @@ def _of_details(details: list[wire.Detail], text: str) -> list[Thinking]:
     if any(said):
         parts.append(_thought("".join(said), "", details[-1]))
     if text and not any(part.text for part in parts):
-        open_part = next((at for at, part in enumerate(parts) if not part.redacted), None)
+        # OpenAI's encrypted reasoning comes with a summary; other vendors' stands alone.
+        open_part = next((at for at, part in enumerate(parts) if not part.redacted or part.vendor == "openai"), None)
         if open_part is None:
             return [Thinking(text=text), *parts]
         parts[open_part] = msgspec.structs.replace(parts[open_part], text=text)
