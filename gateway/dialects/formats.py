@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
-from gateway.dialects import anthropic, gemini, openai_chat
+from gateway.dialects import anthropic, gemini, openai_chat, openai_responses
 from gateway.dialects.codec import Codec
 
 _SSE: Final = (b"text/event-stream",)
@@ -52,6 +52,13 @@ ROWS: Final[tuple[Format, ...]] = (
         codec=gemini.CODEC,
         suffix="/models/{model}:generateContent",
         stream_suffix="/models/{model}:streamGenerateContent?alt=sse",
+    ),
+    Format(
+        dialect="openai",
+        operation="responses",
+        codec=openai_responses.CODEC,
+        suffix="/responses",
+        stream_suffix="/responses",
     ),
 )
 
