@@ -44,11 +44,13 @@ format: dev ## put the source into its one format
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
 
-schema: dev ## generate schemas/, docs/configuration.md and docs/providers.md
+schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and what of helm/ follows from them
 	@mkdir -p schemas
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
+	$(PY) tools/make_chart.py
+	$(PY) tools/make_dashboard.py
 
 prices: dev ## write the table of prices anew (needs genai-prices: .venv/bin/pip install genai-prices)
 	$(PY) tools/make_prices.py
