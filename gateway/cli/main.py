@@ -17,7 +17,7 @@ VERBS: Final = {
     "serve": "serve a config",
     "check": "list every problem of a config",
     "schema": "print the JSON Schema of routers.yaml, or its reference",
-    "keys": "make keys for callers",
+    "keys": "make, list, rotate and revoke the keys of callers",
     "version": "print the version",
 }
 

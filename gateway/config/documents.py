@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.config.problem import ConfigError, Problem
-from gateway.config.tree import Mark, Node, read_tree
+from gateway.config.tree import Mark, Node, Plain, read_tree
 
 MAX_SIZE: Final = 8 * 1024 * 1024
 INCLUDABLE: Final = ("providers", "routers")
@@ -57,6 +57,25 @@ def read_documents(path: Path) -> Joined:
                 problems += _join(root, part)
         problems += _join_keys(root, path, files)
     return Joined(root, tuple(files), problems)
+
+
+def read_list(path: Path) -> list[dict[str, Plain]]:
+    """A keys file alone, as written. ConfigError when it cannot be read, or is no list of mappings."""
+    root, _ = read_tree(_text(path, str(path)), str(path))
+    if root.value is None:
+        return []
+    found: list[dict[str, Plain]] = []
+    for entry in root.value if isinstance(root.value, list) else (root,):
+        plain = entry.plain()
+        if entry is root or not isinstance(plain, dict):
+            raise ConfigError([_not_a_list(entry)])
+        found.append(plain)
+    return found
+
+
+def _not_a_list(node: Node) -> Problem:
+    hint = "it holds what `auth.keys` does"
+    return Problem("error", "wrong-type", str(node.mark), "", "a keys file must be a list of mappings", hint)
 
 
 def _patterns(root: Node) -> Iterator[Node]:
