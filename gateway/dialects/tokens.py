@@ -84,6 +84,21 @@ class GeminiUsage(msgspec.Struct, gc=False, rename="camel"):
     candidates_tokens_details: list[_Modality] | None = None
 
 
+class _CachedFor(msgspec.Struct, gc=False, rename="camel"):
+    ttl: str | None = None
+    input_tokens: Count = None
+
+
+class BedrockUsage(msgspec.Struct, gc=False, rename="camel"):
+    """input_tokens is what was neither read from the cache nor written to it. cache_details split what was written."""
+
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_write_input_tokens: Count = None
+    cache_details: list[_CachedFor] | None = None
+
+
 class _Counted(msgspec.Struct, gc=False):
     input_tokens: Count = None
     output_tokens: Count = None
@@ -192,6 +207,17 @@ def of_gemini(raw: GeminiUsage | None) -> Usage | None:
         audio_input=_audio(raw.prompt_tokens_details),
         audio_output=_audio(raw.candidates_tokens_details),
     )
+
+
+def of_bedrock(raw: BedrockUsage | None) -> Usage | None:
+    if raw is None or (raw.input_tokens is None and raw.output_tokens is None):
+        return None
+    fresh, cached, written = raw.input_tokens or 0, raw.cache_read_input_tokens or 0, raw.cache_write_input_tokens or 0
+    if fresh < 0 or cached < 0 or written < 0:
+        return None
+    long = sum(detail.input_tokens or 0 for detail in raw.cache_details or () if detail.ttl == "1h")
+    long = min(max(long, 0), written)
+    return _usage(fresh + cached + written, raw.output_tokens, cached, written - long, long)
 
 
 def _audio(parts: list[_Modality] | None) -> Count:

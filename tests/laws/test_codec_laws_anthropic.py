@@ -243,9 +243,11 @@ def _requests(draw: st.DrawFn) -> Request:
             results = draw(st.lists(_result, max_size=2))
             named = [msgspec.structs.replace(result, name=names.get(result.id, "")) for result in results]
             messages.append(Message("user", (*named, *draw(st.lists(_user_part, min_size=1, max_size=3)))))
+    # A history with calls in it is refused where no tool is told of.
+    called = {part.name for one in messages for part in one.parts if isinstance(part, ToolUse)}
     tools = tuple(
         Tool(name=name, description=draw(st.text(max_size=5)), parameters=msgspec.Raw(b'{"type":"object"}'))
-        for name in draw(st.lists(_ident, max_size=2, unique=True))
+        for name in sorted({*called, *draw(st.lists(_ident, max_size=2))})
     )
     choices = [ToolChoice(mode="auto"), ToolChoice(mode="any", parallel=False), ToolChoice(mode="none")]
     return Request(

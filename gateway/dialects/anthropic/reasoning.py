@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from gateway.dialects.anthropic.models import Traits
-from gateway.dialects.canonical import Effort, Loss, Reasoning
+from gateway.dialects.anthropic.seal import OWN
+from gateway.dialects.canonical import Effort, Loss, Message, Reasoning, Thinking, ToolResult, ToolUse
 
 DEFAULT_MAX_TOKENS: Final = 8192
 """Written where the client said nothing and nothing is known of the model: Anthropic demands a number."""
@@ -51,6 +52,19 @@ def effort_of(budget: int) -> Effort:
     if budget == 0:
         return "none"
     return next((level for level, tokens in BUDGETS.items() if tokens and budget <= tokens), "max")
+
+
+def lacks_thoughts(messages: tuple[Message, ...]) -> bool:
+    """Whether the model stands in a round of tools whose first turn has lost its thoughts. A model that is given a
+    number of tokens for thinking refuses that."""
+    for message in reversed(messages):
+        if message.role == "assistant":
+            first = message.parts[0] if message.parts else None
+            thought = isinstance(first, Thinking) and first.vendor == OWN and bool(first.signature or first.redacted)
+            return not thought and any(isinstance(part, ToolUse) for part in message.parts)
+        if not any(isinstance(part, ToolResult) for part in message.parts):
+            return False
+    return False
 
 
 def think(

@@ -12,9 +12,9 @@ import msgspec
 
 from gateway.dialects.anthropic.hosts import HOSTS
 from gateway.dialects.anthropic.models import Traits, traits_of
-from gateway.dialects.anthropic.reasoning import Thought, think
+from gateway.dialects.anthropic.reasoning import Thought, lacks_thoughts, think
 from gateway.dialects.anthropic.schema import closed
-from gateway.dialects.anthropic.turns import Turns, mark, needs_thought
+from gateway.dialects.anthropic.turns import Turns, mark
 from gateway.dialects.anthropic.words import UNREADABLE
 from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import (
@@ -54,6 +54,10 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
     messages = turns.written()
     tools, servers = _tools(request, traits, losses)
     choice = _tool_choice(request, tools, losses)
+    if not tools and turns.calls:
+        # Anthropic refuses a history with calls in it unless tools are told of.
+        tools += [{"name": name, "input_schema": _NO_SCHEMA} for name in turns.calls]
+        choice = {"type": "none"}
     output: dict[str, object] = {}
     format_tool = ""
     if request.format is not None:
@@ -70,7 +74,7 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
     )
     if facts.reasoning is False and request.reasoning is not None and request.reasoning.effort != "none":
         losses.append(Loss("reasoning", "hint", "the model does not think"))
-    _keep_compatible(request, thought, traits, choice, messages, losses)
+    _keep_compatible(request, thought, traits, choice, losses)
     body["max_tokens"] = _max_tokens(thought.max_tokens, request, facts, losses)
     if system:
         body["system"] = _plain_or_blocks(system)
@@ -222,7 +226,6 @@ def _keep_compatible(
     thought: Thought,
     traits: Traits,
     choice: dict[str, object] | None,
-    messages: list[dict[str, object]],
     losses: list[Loss],
 ) -> None:
     """Anthropic refuses thinking beside a forced tool, and where it wants its own thoughts back and they are gone."""
@@ -231,7 +234,7 @@ def _keep_compatible(
     reason = ""
     if choice is not None and choice["type"] in ("any", "tool"):
         reason = "no thinking where a tool is forced"
-    elif traits.thinking == "budget" and needs_thought(messages):
+    elif traits.thinking == "budget" and lacks_thoughts(request.messages):
         reason = "the thoughts before the tool calls are not there"
     if not reason:
         return

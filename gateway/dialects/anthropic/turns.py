@@ -46,15 +46,17 @@ _Effect = Literal["hint", "changed", "meaning"]
 
 
 class Turns:
-    """Writes the messages of one request; losses are added to the list that was given."""
+    """Writes the messages of one request; losses are added to the list that was given. calls: names of the tools that
+    the history speaks of, once it is written."""
 
-    __slots__ = ("_blobs", "_losses", "_request", "_traits")
+    __slots__ = ("_blobs", "_losses", "_request", "_traits", "calls")
 
     def __init__(self, request: Request, traits: Traits, blobs: BlobWriter, losses: list[Loss]) -> None:
         self._request = request
         self._traits = traits
         self._blobs = blobs
         self._losses = losses
+        self.calls: list[str] = []
 
     def written(self) -> list[Json]:
         turns: list[tuple[str, list[Json]]] = []
@@ -141,6 +143,8 @@ class Turns:
     def _tool_use(self, part: ToolUse, at: str) -> Json:
         if part.signature:
             self._lose(f"{at}.signature")
+        if part.name not in self.calls:
+            self.calls.append(part.name)
         arguments: object = arguments_object(part.arguments)
         if arguments is None:
             self._lose(f"{at}.arguments", "changed", "arguments that are no JSON object are put into one")
@@ -219,20 +223,6 @@ def mark(cache: CacheMark | None) -> Json:
 def identity(text: str) -> str:
     """A call's id in the characters that Anthropic takes. The same for the call and for its result."""
     return _ODD.sub("_", text) or "call"
-
-
-def needs_thought(messages: list[Json]) -> bool:
-    """Whether the model stands in a round of tools whose first turn has lost its thoughts."""
-    for message in reversed(messages):
-        content = message["content"]
-        if not isinstance(content, list):
-            return False
-        kinds = [block["type"] for block in content]
-        if message["role"] == "assistant":
-            return "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking")
-        if "tool_result" not in kinds:
-            return False
-    return False
 
 
 def _content(role: str, blocks: list[Json]) -> object:
