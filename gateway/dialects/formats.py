@@ -13,6 +13,7 @@ import msgspec
 from gateway.core.exchange import Call, Dialect, Operation
 from gateway.dialects import anthropic, gemini, openai_chat, openai_responses
 from gateway.dialects.codec import Codec
+from gateway.dialects.counting import anthropic_counting, gemini_counting, responses_counting
 
 _SSE: Final = (b"text/event-stream",)
 
@@ -20,7 +21,8 @@ _SSE: Final = (b"text/event-stream",)
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format. suffix: the api path of a whole reply below its version segment, `{model}` where the model
     stands in it; stream_suffix: that of a stream, query included. stream_types: how the content type of a stream
-    begins. served: clients may speak it to the gateway; the others are asked for by the gateway alone."""
+    begins. served: clients may speak it to the gateway. asked: translation may write it for a provider. counts: it asks
+    for a number of tokens and no answer; such a format is translated to such a one alone."""
 
     dialect: Dialect
     operation: Operation
@@ -29,6 +31,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     stream_suffix: str
     stream_types: tuple[bytes, ...] = _SSE
     served: bool = True
+    asked: bool = True
+    counts: bool = False
 
 
 ROWS: Final[tuple[Format, ...]] = (
@@ -60,10 +64,37 @@ ROWS: Final[tuple[Format, ...]] = (
         suffix="/responses",
         stream_suffix="/responses",
     ),
+    Format(
+        dialect="anthropic",
+        operation="count-tokens",
+        codec=anthropic_counting(anthropic.CODEC),
+        suffix="/messages/count_tokens",
+        stream_suffix="/messages/count_tokens",
+        counts=True,
+    ),
+    Format(
+        dialect="gemini",
+        operation="count-tokens",
+        codec=gemini_counting(gemini.CODEC),
+        suffix="/models/{model}:countTokens",
+        stream_suffix="/models/{model}:countTokens",
+        counts=True,
+    ),
+    Format(
+        dialect="openai",
+        operation="responses",
+        codec=responses_counting(openai_responses.CODEC),
+        suffix="/responses/input_tokens",
+        stream_suffix="/responses/input_tokens",
+        asked=False,
+        counts=True,
+    ),
 )
 
-FORMATS: Final[Mapping[tuple[Dialect, Operation], Format]] = {(row.dialect, row.operation): row for row in ROWS}
-"""By dialect and operation. Where an endpoint has several, the earlier one here is asked."""
+FORMATS: Final[Mapping[tuple[Dialect, Operation], Format]] = {
+    (row.dialect, row.operation): row for row in ROWS if row.asked
+}
+"""By dialect and operation, those that a provider may be asked in. Where one has several, the earlier one is taken."""
 
 _PATHS: Final = {
     (row.dialect, path.partition("?")[0]): row for row in ROWS if row.served for path in (row.suffix, row.stream_suffix)

@@ -62,7 +62,7 @@ class Translation:
         if self._format_tool:
             answer = without_tool(answer, self._format_tool)
         echo = named(self._echo, answer.model)
-        return way.client.codec.write_reply(answer, echo), answer.usage
+        return way.client.codec.write_reply(answer, echo), None if way.client.counts else answer.usage
 
     def stream(self, headers: Headers) -> StreamTranslation:
         """The translation of a provider's stream."""

@@ -46,13 +46,15 @@ class Entry(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """The targets that could serve a call, and a refusal for each entry that could not. key_hints:
     how to give a key to the providers that have none. unknown_model: nobody is known to have it. translates: some of
-    the targets are of another format than the client's."""
+    the targets are of another format than the client's. estimates: tokens are to be counted, and of the providers that
+    have the model none counts."""
 
     targets: tuple[Target, ...]
     refusals: tuple[Refusal, ...]
     key_hints: tuple[str, ...] = ()
     unknown_model: bool = False
     translates: bool = False
+    estimates: Format | None = None
 
 
 class Candidates:
@@ -140,7 +142,10 @@ class Candidates:
         )
         hints = dict.fromkeys(t.endpoint.missing_key_hint for t in targets if t.endpoint.missing_key_hint)
         translates = any(target.way is not None for target in targets)
-        return Plan(targets, tuple(refusals), tuple(hints), unknown, translates)
+        estimates = asked_in if asked_in is not None and asked_in.counts and not targets else None
+        if estimates is not None and all(refusal.reason == "cannot-serve-model" for refusal in refusals):
+            estimates = None
+        return Plan(targets, tuple(refusals), tuple(hints), unknown, translates, estimates)
 
     def _split(self, model: str) -> tuple[str, str]:
         """`provider/model` when the provider is one of this list, else a bare name: aggregators
@@ -249,7 +254,7 @@ def _foreign_format(endpoint: Endpoint, asked_in: Format) -> Format | None:
     for site in endpoint.surfaces:
         if not site.stopgap:
             for key, other in FORMATS.items():
-                if endpoint.sites.get(key) is site and other is not asked_in:
+                if endpoint.sites.get(key) is site and other is not asked_in and other.counts == asked_in.counts:
                     return other
     return None
 

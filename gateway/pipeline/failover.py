@@ -18,6 +18,7 @@ from gateway.core.errors import Disconnected, UpstreamFault
 from gateway.core.exchange import Attempt, Exchange, Reply
 from gateway.dialects.losses import labels, shown
 from gateway.pipeline.candidates import Candidates, Plan
+from gateway.pipeline.count import estimate
 from gateway.pipeline.dispatch import Dispatch
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.original import Original
@@ -75,6 +76,8 @@ class Failover:
         self._budget.note_request(now)
         usable = [t for t in plan.targets if t.load.breaker.allows(now) and t.endpoint.pool.available(now)]
         if not usable:
+            if plan.estimates is not None:
+                return estimate(exchange, plan.estimates)
             if plan.unknown_model:
                 raise error_unknown_model(exchange.call.model)
             if not plan.targets and access is not None and any(r.reason == "not-allowed" for r in plan.refusals):
