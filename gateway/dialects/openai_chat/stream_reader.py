@@ -125,10 +125,12 @@ class _Turn:
         self._made: list[_Call] = []
         self._calls: dict[int, _Call] = {}
 
-    def say(self, kind: str, text: str, logprobs: tuple[TokenLogprob, ...], found: list[Event]) -> None:
+    def say(
+        self, kind: str, text: str, logprobs: tuple[TokenLogprob, ...], found: list[Event], vendor: str = ""
+    ) -> None:
         """More of the part of this kind, which is opened where another was."""
         if self.said != kind:
-            self._open(kind, found)
+            self._open(kind, found, vendor)
         found.append(Delta(self.at, text, "text", self.choice, logprobs))
 
     def prove(self, detail: wire.Detail, found: list[Event]) -> None:
@@ -309,15 +311,14 @@ class ChatReader:
 
 
 def _tell(delta: _Delta, said: Logprobs | None, turn: _Turn, found: list[Event]) -> None:
-    thought = delta.reasoning_content or delta.reasoning
+    thought, details = delta.reasoning_content or delta.reasoning, delta.reasoning_details
     if thought:
-        turn.say("thinking", thought, (), found)
-    if delta.reasoning_details:
-        for detail in delta.reasoning_details:
-            text = detail.text or detail.summary
-            if text and not thought:
-                turn.say("thinking", text, (), found)
-            turn.prove(detail, found)
+        turn.say("thinking", thought, (), found, vendor_of(details[0].format) if details else "")
+    for detail in details or ():
+        text = detail.text or detail.summary
+        if text and not thought:
+            turn.say("thinking", text, (), found, vendor_of(detail.format))
+        turn.prove(detail, found)
     content = delta.content
     if content:
         logprobs = read_logprobs(said.content) if said is not None else ()

@@ -129,10 +129,7 @@ class ChatWriter:
                 self._begin(event)
                 self._turn(0, out)
             case Cited():
-                turn = self._turn(event.choice, out)
-                start = turn.starts.get(event.index, 0)
-                note = annotation_of(event.citation, start, start + turn.lengths.get(event.index, 0))
-                self._say(turn, _Delta(annotations=[note]), out)
+                self._cite(event, out)
             case Finish():
                 self._finish(event, out)
             case End():
@@ -212,6 +209,9 @@ class ChatWriter:
                 pass
         if begun:
             self._delta(Delta(index, begun, "text", event.choice), out)
+        if isinstance(part, Text):
+            for citation in part.citations:
+                self._cite(Cited(index, citation, event.choice), out)
 
     def _delta(self, event: Delta, out: list[bytes]) -> None:
         turn = self._turn(event.choice, out)
@@ -248,6 +248,12 @@ class ChatWriter:
             )
             if (detail := detail_of(proof, event.index, told=True)) is not None:
                 self._say(turn, _Delta(reasoning_details=[detail]), out)
+
+    def _cite(self, event: Cited, out: list[bytes]) -> None:
+        turn = self._turn(event.choice, out)
+        start = turn.starts.get(event.index, 0)
+        note = annotation_of(event.citation, start, start + turn.lengths.get(event.index, 0))
+        self._say(turn, _Delta(annotations=[note]), out)
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
         turn = self._turn(event.choice, out)

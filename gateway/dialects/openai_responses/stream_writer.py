@@ -191,6 +191,8 @@ class ResponsesWriter:
                 begun = part.transcript if isinstance(part, Audio) else part.text
                 if begun:
                     self._delta(Delta(event.index, begun), out)
+                for citation in part.citations if isinstance(part, Text) else ():
+                    self._cite(Cited(event.index, citation), out)
             case Thinking():
                 self._end_message(out)
                 identity = part.id or item_id("rs", self._reply, number)
