@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import UpstreamFault
-from gateway.dialects.anthropic.seal import OWN, sealed
+from gateway.dialects.anthropic.seal import OWN, sealed, sealed_call
 from gateway.dialects.anthropic.words import (
     EMPTY,
     STOPS,
@@ -97,7 +97,12 @@ def read_block(block: Block) -> Part | None:
 def write_reply(answer: Answer, echo: Echo) -> bytes:
     """The first choice: Anthropic's format has no room for others."""
     choice = answer.choices[0] if answer.choices else Choice(parts=(), stop="other")
-    blocks = [block for part in choice.parts if (block := write_block(part)) is not None]
+    blocks: list[dict[str, object]] = []
+    for part in choice.parts:
+        if (block := write_block(part)) is not None:
+            blocks.append(block)
+        if isinstance(part, ToolUse) and (proof := sealed_call(part)):
+            blocks.append({"type": "thinking", "thinking": "", "signature": proof})
     refused = next((part.text for part in choice.parts if isinstance(part, Refusal)), None)
     stop = "refusal" if refused is not None else WRITTEN_STOPS[choice.stop]
     message = {

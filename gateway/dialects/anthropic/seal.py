@@ -2,6 +2,8 @@
 
 A client sends thinking back as it came, and a signature that its target did not make is refused. So what another vendor
 signed travels under its name, `gemini:s::<signature>`: base64 has no colon, and Anthropic's own signatures go unmarked.
+A signature on a call (Gemini's) has no place in Anthropic's format: it travels as a thought without words,
+`gemini:c:<id of the call>:<signature>`, and goes back to its call when it returns.
 """
 
 from __future__ import annotations
@@ -9,10 +11,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.dialects.canonical import Thinking
+import msgspec
 
-_SEAL: Final = re.compile(r"([a-z][a-z0-9-]{0,30}):([sr]):([^:]{0,200}):(.*)", re.DOTALL)
+from gateway.dialects.canonical import Part, Thinking, ToolUse
+
+_SEAL: Final = re.compile(r"([a-z][a-z0-9-]{0,30}):([src]):([^:]{0,200}):(.*)", re.DOTALL)
 OWN: Final = "anthropic"
+CALL: Final = "call"
+"""Stands for the vendor of a thought that only carries a call's signature, until it is back on its call."""
 
 
 def sealed(part: Thinking, proof: str, redacted: bool) -> str:
@@ -22,11 +28,30 @@ def sealed(part: Thinking, proof: str, redacted: bool) -> str:
     return f"{part.vendor}:{'r' if redacted else 's'}:{part.id}:{proof}"
 
 
+def sealed_call(call: ToolUse) -> str:
+    """The proof of a thought without words that carries a call's signature; `` where there is none to carry."""
+    return f"gemini:c:{call.id}:{call.signature}" if call.signature and ":" not in call.id else ""
+
+
+def with_signatures(parts: list[Part]) -> list[Part]:
+    """The parts with each signature of a call back on its call."""
+    signatures = {part.id: part.signature for part in parts if isinstance(part, Thinking) and part.vendor == CALL}
+    if not signatures:
+        return parts
+    return [
+        msgspec.structs.replace(part, signature=signatures.get(part.id, "")) if isinstance(part, ToolUse) else part
+        for part in parts
+        if not (isinstance(part, Thinking) and part.vendor == CALL)
+    ]
+
+
 def unsealed(text: str, proof: str, redacted: bool) -> Thinking:
     """The thought that a client sent back. redacted: it came as redacted_thinking. Without a proof it is nobody's."""
     match = _SEAL.fullmatch(proof)
     if match is not None:
         vendor, kind, identity, inner = match.groups()
+        if kind == "c":
+            return Thinking(signature=inner, vendor=CALL, id=identity)
         if kind == "r":
             return Thinking(text=text, redacted=inner, vendor=vendor, id=identity)
         return Thinking(text=text, signature=inner, vendor=vendor, id=identity)

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.reply import stop_details
-from gateway.dialects.anthropic.seal import sealed
+from gateway.dialects.anthropic.seal import sealed, sealed_call
 from gateway.dialects.anthropic.words import WRITTEN_STOPS, write_citation, write_delta_usage, write_usage
 from gateway.dialects.canonical import (
     Audio,
@@ -38,6 +38,7 @@ from gateway.dialects.canonical import (
 _encode: Final = msgspec.json.encode
 _PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+_BLOCK_STOP: Final = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":%b}}\n\n'
 _TEXT: Final = b'{"type":"text_delta","text":'
 _THOUGHT: Final = b'{"type":"thinking_delta","thinking":'
@@ -190,9 +191,9 @@ class MessagesWriter:
         block = self._open = _Open(event.index, number, part, lead)
         if isinstance(part, Thinking):
             block.signature, block.redacted = part.signature, part.redacted
-        out.append(
-            _event("content_block_start", {"type": "content_block_start", "index": number, "content_block": shown})
-        )
+        elif isinstance(part, ToolUse):
+            block.signature = part.signature
+        out.append(_block_start(number, shown))
         if first:
             out.append(_DELTA % (number, lead + _encode(first)))
         if isinstance(part, Text):
@@ -206,8 +207,21 @@ class MessagesWriter:
         proof = block.redacted or block.signature
         if proof and isinstance(block.part, Thinking) and block.lead:
             out.append(_DELTA % (block.number, _SIGNATURE + _encode(sealed(block.part, proof, bool(block.redacted)))))
-        stop = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
-        out.append(stop % block.number)
+        out.append(_BLOCK_STOP % block.number)
+        if isinstance(block.part, ToolUse) and block.signature:
+            signed = msgspec.structs.replace(block.part, signature=block.signature)
+            self._carry(sealed_call(signed), out)
+
+    def _carry(self, proof: str, out: list[bytes]) -> None:
+        """A thought without words, for a call's signature."""
+        if proof:
+            number = self._number
+            self._number += 1
+            out += (
+                _block_start(number, {"type": "thinking", "thinking": "", "signature": ""}),
+                _DELTA % (number, _SIGNATURE + _encode(proof)),
+                _BLOCK_STOP % number,
+            )
 
     def _release(self, out: list[bytes]) -> None:
         """The blocks that waited, until one of them is still going on."""
@@ -231,6 +245,10 @@ class MessagesWriter:
         while self._held:
             self._release(out)
             self._close(out)
+
+
+def _block_start(number: int, block: dict[str, object]) -> bytes:
+    return _event("content_block_start", {"type": "content_block_start", "index": number, "content_block": block})
 
 
 def _event(name: str, body: object) -> bytes:
