@@ -8,7 +8,10 @@ import pytest
 from gateway.cli.main import main
 
 SOUND = "providers: {}\nrouters: {a: {load-balance: {chat: {providers: [echo]}}}}\n"
-ODD = SOUND + "global: {cache: {directive: no-store}}\n"
+ODD = """\
+routers:
+  a: {load-balance: {chat: {strategy: weighted, providers: [{provider: echo, weight: '0.5'}]}}}
+"""
 
 
 @pytest.fixture
@@ -28,8 +31,8 @@ def test_a_warning_fails_only_when_strict(folder: Path, capsys: pytest.CaptureFi
     assert main(["check", "odd.yaml"]) == 0
     assert main(["check", "--strict", "odd.yaml"]) == 1
     warning = (
-        "odd.yaml:3:10: warning: global.cache: accepted, but not enforced by this version\n"
-        "    hint: requests are served as if it were not there\n"
+        "odd.yaml:2:22: warning: routers.a.load-balance.chat: the weights add up to 0.5, not 1\n"
+        "    hint: shares are relative to the sum; is one missing?\n"
     )
     assert capsys.readouterr().out == (
         f"{warning}ok: 1 router, 1 provider, 1 warning\n{warning}failed: 1 warning\n"
@@ -59,10 +62,10 @@ def test_json_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str
     assert (odd["file"], odd["ok"]) == ("odd.yaml", True)
     assert odd["problems"][0] == {
         "level": "warning",
-        "code": "not-enforced",
-        "place": "odd.yaml:3:10",
-        "path": "global.cache",
-        "message": "accepted, but not enforced by this version",
-        "hint": "requests are served as if it were not there",
+        "code": "weights-sum",
+        "place": "odd.yaml:2:22",
+        "path": "routers.a.load-balance.chat",
+        "message": "the weights add up to 0.5, not 1",
+        "hint": "shares are relative to the sum; is one missing?",
     }
     assert (none["ok"], none["problems"][0]["code"]) == (False, "file-missing")

@@ -27,12 +27,13 @@ def test_errors_are_listed_and_counted(
 ) -> None:
     path = tmp_path / "routers.yaml"
     path.write_text(
-        f"{text}routers: {{r: {{load-balance: {{chat: {{providers: [echo]}}}}, cache: {{directive: no-store}}}}}}\n"
+        f"{text}routers:\n"
+        "  r: {load-balance: {chat: {strategy: weighted, providers: [{provider: echo, weight: '0.5'}]}}}\n"
     )
     assert main(["serve", str(path)]) == 1
     said = capsys.readouterr().err
     assert said.endswith(f"{path}: {count}; nothing was started.\n")
-    assert "not enforced" in said, "a warning is told, but not counted"
+    assert "add up to 0.5" in said, "a warning is told, but not counted"
 
 
 def test_an_address_beyond_loopback_needs_a_word_about_access(

@@ -51,7 +51,7 @@ def test_many_routers_are_shown_in_part_and_counted(tmp_path: Path) -> None:
 
 def test_many_warnings_are_shown_in_part_and_counted(tmp_path: Path) -> None:
     text = "routers:\n" + "".join(
-        f"  r{n}: {{load-balance: {{chat: {{providers: [echo]}}}}, cache: {{directive: max-age=1}}}}\n"
+        f"  r{n}: {{load-balance: {{chat: {{strategy: weighted, providers: [{{provider: echo, weight: '0.5'}}]}}}}}}\n"
         for n in range(SHOWN + 5)
     )
     lines = told(tmp_path, text)
