@@ -525,18 +525,6 @@ class Policies(Base, frozen=True):
             description="`auto` marks long stable prefixes of requests that are translated for Anthropic, which caches only what is marked."
         ),
     ] = None
-    on_loss: Annotated[
-        Literal["allow", "reject"] | None,
-        Meta(
-            description="What a provider of another dialect cannot be told: `allow` drops hints and shows them in `x-gateway-dropped`, `reject` makes it not eligible."
-        ),
-    ] = None
-    prompt_cache: Annotated[
-        Literal["auto", "none"] | None,
-        Meta(
-            description="`auto` marks long stable prefixes of requests that are translated for Anthropic, which caches only what is marked."
-        ),
-    ] = None
     model_mappings: Annotated[
         dict[str, tuple[str, ...] | str] | None,
         Meta(
