@@ -7,7 +7,7 @@ from gateway.config.store_url import StoreUrl, read_store_url
 from gateway.core.units import seconds
 from gateway.runtime import Runtime
 from gateway.store.cache_memory import MemoryCache
-from gateway.store.cache_redis import RedisCache
+from gateway.store.cache_redis import Purge, RedisCache
 from gateway.store.link import Link
 from gateway.store.memory_limits import MemoryLimits
 from gateway.store.nonces import MemoryNonces, RedisNonces
@@ -26,20 +26,23 @@ def stores_for(settings: sp.StoreSettings, runtime: Runtime) -> Stores:
         return Stores(
             settings, limits=MemoryLimits(monotonic), cache=MemoryCache(monotonic), nonces=MemoryNonces(monotonic)
         )
-    link = _link(url, settings, runtime)
+    link, purge = _link(url, settings, runtime)
     local = MemoryLimits(monotonic, "local")
     limits = RedisLimits(link, settings.key_prefix, settings.on_outage, local)
-    cache = RedisCache(link, settings.key_prefix, one_slot=url.kind == "cluster")
+    cache = RedisCache(link, settings.key_prefix, one_slot=url.kind == "cluster", purge=purge)
     nonces = RedisNonces(link, prefix=settings.key_prefix, on_outage=settings.on_outage, local=MemoryNonces(monotonic))
     secrets = () if url.password is None else (url.password,)
     return Stores(settings, limits=limits, cache=cache, nonces=nonces, link=link, secrets=secrets)
 
 
-def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> Link:
-    # hiredis and ssl are for those who have a Redis.
+def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> tuple[Link, Purge | None]:
+    """The way to the servers, and where there are several, how to delete on all of them."""
+    # ssl and what is behind it are for those who have a Redis.
+    from gateway.store.cluster_link import ClusterLink
     from gateway.store.redis_link import RedisLink
 
-    return RedisLink(
+    kind = ClusterLink if url.kind == "cluster" else RedisLink
+    link = kind(
         url,
         timeout=seconds(settings.timeout),
         prefix=settings.key_prefix,
@@ -47,3 +50,4 @@ def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> Link:
         tell=runtime.log.write,
         count=runtime.metrics.count_store_error,
     )
+    return link, link.delete_matching if isinstance(link, ClusterLink) else None

@@ -19,11 +19,10 @@ from gateway.store.protocol import StoreDown
 FIRST_REST: Final = 0.1
 LONGEST_REST: Final = 2.0
 """Seconds between two dials; doubled each time."""
-DIAL_AT_LEAST: Final = 1.0
-"""Seconds: a handshake has several round trips."""
 
 Dial = Callable[[Callable[[HotConnection, StoreDown], None]], Awaitable[HotConnection]]
-"""Makes a connection that has proved fit for use. Its argument is for the connection's `ended`."""
+"""Makes a connection that has proved fit for use, or raises, within a bounded time. Its argument is the connection's
+`ended`."""
 
 
 class Lane:
@@ -84,8 +83,7 @@ class Lane:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(max(self._timeout, DIAL_AT_LEAST)):
-                        connection = await self._dial(self._end)
+                    connection = await self._dial(self._end)
                     if connection.fault is not None:
                         raise connection.fault
                 except Exception as failure:

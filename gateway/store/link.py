@@ -48,7 +48,7 @@ class Link(Protocol):
         """Run it where it is known, and send it where it is not. All keys of a script are in one slot."""
         ...
 
-    def misread(self, script: Script) -> StoreDown:
+    def misread(self, script: Script, key: str) -> StoreDown:
         """Tell of a reply that is not what the script returns: something else answers there. What to raise."""
         ...
 

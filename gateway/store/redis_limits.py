@@ -38,7 +38,7 @@ class RedisLimits:
         try:
             reply = await self._link.script(TAKE, keys, args)
             if not _is_verdict(reply, len(takes) + 2):
-                raise self._link.misread(TAKE)
+                raise self._link.misread(TAKE, keys[0])
         except StoreDown:
             if self._on_outage == "closed":
                 raise

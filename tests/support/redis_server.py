@@ -11,7 +11,7 @@ import importlib.util
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -49,7 +49,15 @@ def wanted_binary(kind: str) -> Path:
 class RedisServer:
     """A server that runs, or has been killed. url: for `store.url`."""
 
-    def __init__(self, binary: Path, folder: Path, *options: str, password: str = "", tls: bool = False) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        *options: str,
+        password: str = "",
+        tls: bool = False,
+        config: Path | None = None,
+    ) -> None:
         self.port = unused_port()
         self._binary = binary
         self._folder = folder / f"server-{self.port}"
@@ -58,8 +66,14 @@ class RedisServer:
         self._tls = tls
         port = ("--port", "0", "--tls-port", str(self.port)) if tls else ("--port", str(self.port))
         secret = ("--requirepass", password) if password else ()
-        self._arguments = (*port, *secret, *options)
+        memory = () if config is not None else ("--save", "", "--appendonly", "no")
+        self._arguments = (*([str(config)] if config is not None else []), *memory, *port, *secret, *options)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bus_port(self) -> int:
+        """Where the other nodes of its cluster reach it."""
+        return int(self._arguments[self._arguments.index("--cluster-port") + 1])
 
     @property
     def url(self) -> str:
@@ -76,8 +90,7 @@ class RedisServer:
         with (self._folder / "output.txt").open("ab") as sink:
             self._process = subprocess.Popen(
                 [
-                    str(self._binary), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
-                    "--appendonly", "no", *self._arguments,
+                    str(self._binary), *self._arguments, "--bind", "127.0.0.1", "--dir", str(self._folder),
                 ],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, cwd=self._folder,
             )  # fmt: skip
@@ -136,3 +149,74 @@ def run_server(kind: str, folder: Path, *options: str, password: str = "", tls: 
         yield server
     finally:
         server.kill()
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Look at servers from outside until something is so."""
+    limit = monotonic() + BOUND
+    while not true():
+        assert monotonic() < limit, f"not within {BOUND} s: {what}"
+        sleep(LOOK_AGAIN)
+
+
+class RedisCluster:
+    """Three primaries that share the slots, and one replica of the first."""
+
+    def __init__(self, binary: Path, folder: Path) -> None:
+        self._folder = folder
+        self.nodes = [self._node(binary) for _ in range(4)]
+
+    def _node(self, binary: Path) -> RedisServer:
+        return RedisServer(
+            binary, self._folder, "--cluster-enabled", "yes", "--cluster-node-timeout", "500",
+            "--cluster-port", str(unused_port()), "--cluster-replica-validity-factor", "0",
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes[:2])}"
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+        *primaries, replica = self.nodes
+        for number, node in enumerate(primaries):
+            node.cli("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            node.cli("CLUSTER", "ADDSLOTSRANGE", 16384 * number // 3, 16384 * (number + 1) // 3 - 1)
+        for node in self.nodes[1:]:
+            assert self.nodes[0].cli("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port) == b"OK"
+        wait_until(lambda: all(self._known(node) == 4 for node in self.nodes), "all nodes know each other")
+        assert replica.cli("CLUSTER", "REPLICATE", self.id_of(self.nodes[0])) == b"OK"
+        wait_until(lambda: all(self.state(node) == "ok" for node in self.nodes), "the cluster is ok")
+        wait_until(lambda: "master_link_status:up" in str(replica.cli("INFO", "replication")), "the replica follows")
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+    def id_of(self, node: RedisServer) -> str:
+        told = node.cli("CLUSTER", "MYID")
+        assert isinstance(told, bytes)
+        return told.decode()
+
+    def state(self, node: RedisServer) -> str:
+        return self._info(node)["cluster_state"]
+
+    def _known(self, node: RedisServer) -> int:
+        return int(self._info(node)["cluster_known_nodes"])
+
+    def _info(self, node: RedisServer) -> dict[str, str]:
+        told = node.cli("CLUSTER", "INFO")
+        assert isinstance(told, bytes)
+        return dict(line.split(":", 1) for line in told.decode().split())
+
+
+@contextlib.contextmanager
+def run_cluster(kind: str, folder: Path) -> Iterator[RedisCluster]:
+    """A cluster of a kind of server, skipped with a reason where there is none."""
+    cluster = RedisCluster(wanted_binary(kind), folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()

@@ -1,7 +1,7 @@
 """A worker process of the exactness tests: asks for one token again and again, from 32 tasks.
 
-Run as a program: URL, capacity, period, and how many times. It prints how many were granted and the server's time of its
-first and last check.
+Run as a program: URL, capacity, period, and how many times. It prints how many were granted and the server's time of
+its first and last check.
 """
 
 from __future__ import annotations
