@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.core.errors import UpstreamFault
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
-from tests.support.virtual_time import elapsed
+from tests.support.virtual_time import VirtualLoop, elapsed
 
 JSON: Final = ("content-type", "application/json")
 SSE: Final = ("content-type", "text/event-stream; charset=utf-8")
@@ -99,7 +99,7 @@ class Sent:
     def settle(self, end: Literal["complete", "failed", "cancelled"]) -> None:
         if not self.end:
             self.end = end
-            self.ended_at = elapsed()
+            self.ended_at = _now()
 
 
 Answer = Script | Callable[[UpstreamRequest, int], Script]
@@ -152,7 +152,7 @@ class ScriptedTransport:
 
     async def send(self, request: UpstreamRequest) -> UpstreamReply:
         host = urlsplit(request.url).netloc
-        call = Sent(request, host, elapsed(), asyncio.current_task())
+        call = Sent(request, host, _now(), asyncio.current_task())
         self.sent.append(call)
         script = self._hosts[host].next(request) if host in self._hosts else refuse()
         try:
@@ -183,6 +183,12 @@ class ScriptedTransport:
             call.settle("cancelled")
 
         return UpstreamReply(script.status, headers, None, chunks, close)
+
+
+def _now() -> float:
+    """Virtual seconds, or those of the real loop that a test with a real server runs on."""
+    loop = asyncio.get_running_loop()
+    return elapsed() if isinstance(loop, VirtualLoop) else loop.time()
 
 
 async def _play(call: Sent, script: Script) -> AsyncIterator[bytes]:
