@@ -21,6 +21,7 @@ from gateway.core.units import seconds
 from gateway.pipeline.endpoint import Endpoint
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
+from gateway.policy.key_room import KeyRoom
 from gateway.providers.catalog import CATALOG, GENERIC_SURFACES, find_model
 from gateway.providers.row import Auth, Row, Surface
 from gateway.runtime import Runtime
@@ -91,7 +92,8 @@ class Endpoints:
             surfaces = tuple(msgspec.structs.replace(surface, auth=None) for surface in surfaces)
         if missing:
             secrets = []
-        pool = KeyPool(secrets, seconds(settings.key_pool.cooldown), seconds(settings.key_pool.quarantine))
+        rooms = _rooms(secrets, keys)
+        pool = KeyPool(secrets, seconds(settings.key_pool.cooldown), seconds(settings.key_pool.quarantine), rooms)
         self.pools[pool_name] = pool
         names = tuple(m for m in settings.models if not _is_pattern(m))
         return Endpoint(
@@ -161,6 +163,20 @@ class Endpoints:
             if found:
                 break
         return found
+
+
+def _rooms(secrets: Sequence[Secret], keys: Sequence[sp.ProviderKey | str]) -> dict[Secret, KeyRoom]:
+    """Of the keys with a limit. A key whose variable is not set has no secret, so names tell which is whose."""
+    limits = {
+        name: key.limit
+        for name, key in zip(key_names(keys), keys, strict=True)
+        if isinstance(key, sp.ProviderKey) and key.limit is not None
+    }
+    return {
+        secret: KeyRoom(secret, limit.requests_per_minute, limit.tokens_per_minute)
+        for secret in secrets
+        if (limit := limits.get(secret.name)) is not None
+    }
 
 
 def key_names(keys: Sequence[sp.ProviderKey | str]) -> list[str]:

@@ -27,6 +27,7 @@ from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
+from gateway.pipeline.key_limits import KeyLimits
 from gateway.pipeline.route import Route
 from gateway.pipeline.settings import Carriage, Limits
 from gateway.policy.balance import balancer_for, integer_weights
@@ -70,6 +71,7 @@ class _Assembly:
         self._stores = stores_for(spec.store, runtime)
         self._endpoints = Endpoints(spec, runtime, env)
         self._rate_limits = RouteLimits(spec, runtime, self._stores.limits)
+        self._key_limits = KeyLimits(self._stores.limits, runtime.estimator, runtime.clock.monotonic)
         self._caches = RouteCaches(spec, runtime, self._stores)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
@@ -229,6 +231,7 @@ class _Assembly:
             retry=self._retry(router),
             budget=budget,
             carriage=self._carriage(router),
+            key_limits=self._key_limits,
         )
 
     def _limits(self, router: sp.Router) -> Limits:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from gateway.config.problem import Path
 from gateway.config.spec import Bucket, KeyLimit, RateLimit
 from gateway.core.units import seconds
+from gateway.policy.key_room import request_rate, token_rate
 from gateway.policy.limits import Scope
 from gateway.policy.token_bucket import Rate
 
 MICRO: Final = 1_000_000
-MINUTE: Final = 60 * MICRO
 
 
 def buckets_of(limit: RateLimit) -> Iterator[tuple[Path, Scope, Bucket]]:
@@ -59,9 +60,9 @@ def rate_of(bucket: Bucket) -> Rate:
     return Rate(capacity, period_of(bucket))
 
 
-def key_rates(limit: KeyLimit) -> Iterator[tuple[str, int]]:
-    """What a provider's key may do: the setting, and its capacity a minute."""
+def key_rates(limit: KeyLimit) -> Iterator[tuple[str, Callable[[], Rate]]]:
+    """What a provider's key may do: the setting, and what makes its rate or raises ValueError."""
     if limit.requests_per_minute is not None:
-        yield "requests-per-minute", limit.requests_per_minute
+        yield "requests-per-minute", partial(request_rate, limit.requests_per_minute)
     if limit.tokens_per_minute is not None:
-        yield "tokens-per-minute", limit.tokens_per_minute
+        yield "tokens-per-minute", partial(token_rate, limit.tokens_per_minute)

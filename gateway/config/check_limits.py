@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.config.buckets import MINUTE, buckets_of, capacity_of, key_rates, listed, period_of
+from gateway.config.buckets import buckets_of, capacity_of, key_rates, listed, period_of
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import Bucket, KeyLimit, ProviderKey
 from gateway.config.subject import Rule, Subject
@@ -48,10 +48,11 @@ def countable_key_limits(subject: Subject) -> Iterator[Problem]:
             yield subject.origins.warning(
                 "limit-empty", path, "this limit says nothing", "say `requests-per-minute`, `tokens-per-minute` or both"
             )
-        for name, capacity in found:
-            reason = problem_of(capacity, MINUTE)
-            if reason is not None:
-                yield subject.origins.error("capacity", (*path, name), reason, "a rounder number")
+        for name, make in found:
+            try:
+                make()
+            except ValueError as reason:
+                yield subject.origins.error("capacity", (*path, name), str(reason), "a rounder number")
 
 
 def limits_of_teams(subject: Subject) -> Iterator[Problem]:

@@ -86,7 +86,7 @@ class Ops:
             yield "gateway_breaker_state", target, worst
         for name, pools in serving.pools().items():
             states: list[str] = [state for pool in pools for key, state in pool.states(now) if key != _KEYLESS]
-            for state in ("active", "cooling", "quarantined") if states else ():
+            for state in ("active", "cooling", "limited", "quarantined") if states else ():
                 yield "gateway_keys", (name, state), states.count(state)
         for router, shelf in (runtime.stores.shelves() if runtime.stores is not None else {}).items():
             yield "gateway_cache_entries", (router,), len(shelf.entries)

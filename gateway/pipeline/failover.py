@@ -9,7 +9,10 @@ fault is a row of policy.retry's table; this file only carries it out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -21,6 +24,7 @@ from gateway.pipeline.candidates import Candidates, Plan
 from gateway.pipeline.count import estimate
 from gateway.pipeline.dispatch import Dispatch
 from gateway.pipeline.flight import Flight
+from gateway.pipeline.key_limits import KeyLimits
 from gateway.pipeline.original import Original
 from gateway.pipeline.outcome import (
     error_after,
@@ -32,11 +36,12 @@ from gateway.pipeline.outcome import (
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.target import Target
 from gateway.policy.balance import Balancer
-from gateway.policy.key_pool import PoolKey
+from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
-from gateway.policy.selection import Refusal
+from gateway.policy.selection import Reason, Refusal
 
 _COUNTS = tuple(str(n).encode() for n in range(64))
+NO_WAITS: Final[Mapping[KeyPool, float]] = MappingProxyType({})
 _ASK_AGAIN_UNLESS_SENT = frozenset(("unavailable", "silent"))
 
 
@@ -44,7 +49,8 @@ class Failover:
     """The innermost handler of a route, for one group of operations."""
 
     __slots__ = (
-        "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_limits", "_now", "_retry",
+        "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_key_limits", "_limits", "_now",
+        "_retry",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +63,7 @@ class Failover:
         retry: RetryPolicy,
         budget: RetryBudget,
         carriage: Carriage = CARRIAGE,
+        key_limits: KeyLimits | None = None,
     ) -> None:
         self._now = clock.monotonic
         self._chance = clock.chance
@@ -66,6 +73,7 @@ class Failover:
         self._retry = retry
         self._budget = budget
         self._carriage = carriage
+        self._key_limits = key_limits
         self._dispatch = Dispatch(clock, limits, retry)
 
     async def __call__(self, exchange: Exchange) -> Reply:
@@ -91,6 +99,12 @@ class Failover:
             target = self._balancer.pick(usable, exchange.call.stream, now, self._chance)
         key = target.endpoint.pool.pick(now)
         assert key is not None
+        if key.room is not None:
+            waits: dict[KeyPool, float] = {}
+            secured = await self._secure(exchange, usable, target, key, original, waits)
+            if secured is None:
+                raise error_without_target(exchange.call, self._refusals(plan, self._now(), waits), plan.key_hints)
+            target, key = secured
         try:
             return await self._attempt(exchange, target, key, deadline, original)
         except UpstreamFault as fault:
@@ -170,6 +184,12 @@ class Failover:
             if key_or_none is None or not target.load.breaker.allows(now):
                 break
             key = key_or_none
+            if key.room is not None:
+                others = self._usable(plan, [*tried, target], excluded, now)
+                secured = await self._secure(exchange, [target, *others], target, key, original, {})
+                if secured is None:
+                    break
+                target, key = secured
             try:
                 return await self._attempt(exchange, target, key, deadline, original)
             except UpstreamFault as another:
@@ -210,13 +230,49 @@ class Failover:
                 return target, key
         if not (judged.another_target or judged.larger_context):
             return None
-        usable = [
+        chosen = self._pick(self._usable(plan, tried, excluded, now), streamed, now, original)
+        return None if chosen is None else (chosen, None)
+
+    def _usable(self, plan: Plan, tried: Sequence[Target], excluded: Sequence[Target], now: float) -> list[Target]:
+        return [
             t
             for t in plan.targets
             if t not in tried and t not in excluded and t.load.breaker.allows(now) and t.endpoint.pool.available(now)
         ]
-        chosen = self._pick(usable, streamed, now, original)
-        return None if chosen is None else (chosen, None)
+
+    async def _secure(
+        self,
+        exchange: Exchange,
+        usable: list[Target],
+        target: Target,
+        picked: PoolKey,
+        original: Original | None,
+        waits: dict[KeyPool, float],
+    ) -> tuple[Target, PoolKey] | None:
+        """A target and a key of it with room for this request: those picked, else the next of `usable`; None when
+        there is none. waits: filled with the seconds until there is, for each pool without."""
+        key: PoolKey | None = picked
+        limits = self._key_limits
+        while True:
+            pool = target.endpoint.pool
+            full: set[str] = set()
+            while key is not None:
+                room = key.room
+                if room is None or limits is None:
+                    return target, key
+                wait = await limits.reserve(exchange, pool, key, room)
+                if not wait:
+                    return target, key
+                waits[pool] = min(wait, waits.get(pool, wait))
+                full.add(key.name)
+                key = pool.pick(self._now(), full)
+            now = self._now()
+            usable = [t for t in usable if t.endpoint.pool is not pool and t.endpoint.pool.available(now)]
+            chosen = self._pick(usable, exchange.call.stream, now, original)
+            if chosen is None:
+                return None
+            target = chosen
+            key = target.endpoint.pool.pick(now)
 
     def _first_that_fits(
         self, exchange: Exchange, plan: Plan, usable: list[Target], original: Original, now: float
@@ -250,8 +306,9 @@ class Failover:
         kinds = [attempt.fault for attempt in exchange.attempts]
         return not judged.once_if_alone or kinds.count(kinds[-1]) <= 1
 
-    def _refusals(self, plan: Plan, now: float) -> list[Refusal]:
-        """Why nothing more could be tried: the plan's own reasons and those of this moment."""
+    def _refusals(self, plan: Plan, now: float, waits: Mapping[KeyPool, float] = NO_WAITS) -> list[Refusal]:
+        """Why nothing more could be tried: the plan's own reasons and those of this moment. waits: of the pools that
+        had no room for this request, seconds."""
         found = list(plan.refusals)
         for target in plan.targets:
             name, model = target.endpoint.name, target.model
@@ -259,10 +316,15 @@ class Failover:
             soonest = pool.soonest(now)
             if soonest is None:
                 found.append(Refusal(provider=name, model=model, reason="no-key", retry_in=None))
-            elif not pool.available(now):
+            elif pool in waits:
+                retry_in = waits[pool] if isfinite(waits[pool]) else None
                 found.append(
-                    Refusal(provider=name, model=model, reason="keys-cooling", retry_in=soonest, keys=len(pool))
+                    Refusal(provider=name, model=model, reason="keys-limited", retry_in=retry_in, keys=len(pool))
                 )
+            elif not pool.available(now):
+                limited = any(state == "limited" for _, state in pool.states(now))
+                reason: Reason = "keys-limited" if limited else "keys-cooling"
+                found.append(Refusal(provider=name, model=model, reason=reason, retry_in=soonest, keys=len(pool)))
             elif not target.load.breaker.allows(now):
                 retry_in = max(0.0, target.load.breaker.retry_at - now)
                 found.append(Refusal(provider=name, model=model, reason="breaker-open", retry_in=retry_in))

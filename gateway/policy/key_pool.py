@@ -1,18 +1,20 @@
 """The credentials of one provider: which is next, and which rest.
 
-Lives here: round robin, cool-down after a 429, quarantine after a 401 or 403. Must not: show a credential; everything
+Lives here: round robin, or where keys have limits, the roomiest first; cool-down after a 429, quarantine after a 401 or
+403. Must not: show a credential; everything
 but the request itself goes by a key's name. Law: nothing but `restore` ever shortens a rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hmac import compare_digest
 from typing import Final, Literal
 
 from gateway.core.secret import Secret
+from gateway.policy.key_room import KeyRoom
 
-KeyState = Literal["active", "cooling", "quarantined"]
+KeyState = Literal["active", "cooling", "limited", "quarantined"]
 
 SHORTEST_REST: Final = 1.0
 """What is meant by a `retry-after` of 0 or of the past: soon, but no hammering."""
@@ -21,14 +23,17 @@ LONGEST_REST: Final = 86_400.0
 
 
 class PoolKey:
-    """A credential and the clock times until which it rests; 0 for never."""
+    """A credential and the clock times until which it rests; 0 for never. room: of its own limit, None for no limit;
+    full_until: as far as is known here, that has no room for anything before."""
 
-    __slots__ = ("cooling_until", "quarantined_until", "secret")
+    __slots__ = ("cooling_until", "full_until", "quarantined_until", "room", "secret")
 
-    def __init__(self, secret: Secret) -> None:
+    def __init__(self, secret: Secret, room: KeyRoom | None = None) -> None:
         self.secret = secret
         self.cooling_until = 0.0
         self.quarantined_until = 0.0
+        self.full_until = 0.0
+        self.room = room
 
     @property
     def name(self) -> str:
@@ -36,12 +41,21 @@ class PoolKey:
 
 
 class KeyPool:
-    """cooldown: seconds a key rests after a 429 that names no time. quarantine: seconds after a 401 or 403."""
+    """cooldown: seconds a key rests after a 429 that names no time. quarantine: seconds after a 401 or 403. rooms: of
+    those keys that have a limit."""
 
-    __slots__ = ("_cooldown", "_keys", "_next", "_quarantine")
+    __slots__ = ("_cooldown", "_keys", "_next", "_quarantine", "limited")
 
-    def __init__(self, keys: Sequence[Secret], cooldown: float, quarantine: float) -> None:
-        self._keys = [PoolKey(secret) for secret in keys]
+    def __init__(
+        self,
+        keys: Sequence[Secret],
+        cooldown: float,
+        quarantine: float,
+        rooms: Mapping[Secret, KeyRoom] | None = None,
+    ) -> None:
+        rooms = rooms or {}
+        self._keys = [PoolKey(secret, rooms.get(secret)) for secret in keys]
+        self.limited = bool(rooms)
         self._cooldown = cooldown
         self._quarantine = quarantine
         self._next = 0
@@ -61,6 +75,8 @@ class KeyPool:
     def pick(self, now: float, tried: Collection[str] = ()) -> PoolKey | None:
         """The next available key whose name is not in `tried`, or None."""
         keys = self._keys
+        if self.limited:
+            return self._roomiest(now, tried)
         count = len(keys)
         place = self._next
         for _ in range(count):
@@ -71,11 +87,34 @@ class KeyPool:
                 return key
         return None
 
+    def _roomiest(self, now: float, tried: Collection[str]) -> PoolKey | None:
+        """The key with the largest share of its limit left; of equals, the next in turn."""
+        keys = self._keys
+        count = len(keys)
+        best: PoolKey | None = None
+        best_share = -1.0
+        for step in range(count):
+            key = keys[(self._next + step) % count]
+            if max(key.cooling_until, key.quarantined_until, key.full_until) > now or key.secret.name in tried:
+                continue
+            share = key.room.share(now) if key.room is not None else 1.0
+            if share > best_share:
+                best, best_share = key, share
+        if best is not None:
+            self._next = (keys.index(best) + 1) % count
+        return best
+
+    def note_room(self, key: PoolKey, now: float) -> None:
+        """The store has said what is left of a key's limit."""
+        if key.room is not None:
+            wait = key.room.opens_in(now)
+            key.full_until = now + wait if wait else 0.0
+
     def available(self, now: float) -> bool:
         """Whether any key may be used now. False for an empty pool."""
         # A loop, not any(): this is asked for every target of every request, and the first key mostly answers it.
-        for key in self._keys:  # noqa: SIM110
-            if now >= key.cooling_until and now >= key.quarantined_until:
+        for key in self._keys:
+            if now >= key.cooling_until and now >= key.quarantined_until and now >= key.full_until:
                 return True
         return False
 
@@ -101,7 +140,8 @@ class KeyPool:
         """Seconds until a key is available, 0 if one is; None for an empty pool."""
         if not self._keys:
             return None
-        return max(0.0, min(max(key.cooling_until, key.quarantined_until) for key in self._keys) - now)
+        free = min(max(key.cooling_until, key.quarantined_until, key.full_until) for key in self._keys)
+        return max(0.0, free - now)
 
     def states(self, now: float) -> list[tuple[str, KeyState]]:
         """Name and state of each key, in the order of the config."""
@@ -116,13 +156,18 @@ class KeyPool:
         for place, key in enumerate(self._keys):
             before = known.get(key.name)
             if before is not None and _is_same(before.secret, key.secret):
+                if (before.room and before.room.limit) != (key.room and key.room.limit):
+                    before.room = key.room
+                    before.full_until = 0.0
                 self._keys[place] = before
 
 
 def _state(key: PoolKey, now: float) -> KeyState:
     if now < key.quarantined_until:
         return "quarantined"
-    return "cooling" if now < key.cooling_until else "active"
+    if now < key.cooling_until:
+        return "cooling"
+    return "limited" if now < key.full_until else "active"
 
 
 def _is_same(one: Secret, other: Secret) -> bool:

@@ -13,8 +13,8 @@ from typing import Final, Literal, assert_never
 import msgspec
 
 Reason = Literal[
-    "breaker-open", "no-key", "keys-cooling", "cannot-serve-operation", "cannot-serve-model", "dialect", "disabled",
-    "already-tried", "context-too-small", "cannot-carry", "not-allowed",
+    "breaker-open", "no-key", "keys-cooling", "keys-limited", "cannot-serve-operation", "cannot-serve-model", "dialect",
+    "disabled", "already-tried", "context-too-small", "cannot-carry", "not-allowed",
 ]  # fmt: skip
 
 _MOST: Final = 8
@@ -74,12 +74,9 @@ def _reason(refusal: Refusal) -> str:
                 return "breaker open"
             return f"breaker open, probe in {_seconds(refusal.retry_in)}" if refusal.retry_in > 0 else "probe under way"
         case "keys-cooling":
-            keys = {0: "all keys", 1: "its key"}.get(refusal.keys, f"all {refusal.keys} keys")
-            return (
-                f"{keys} cooling"
-                if refusal.retry_in is None
-                else f"{keys} cooling, next in {_seconds(refusal.retry_in)}"
-            )
+            return _of_keys(refusal, "cooling")
+        case "keys-limited":
+            return _of_keys(refusal, "at its limit" if refusal.keys == 1 else "at their limits")
         case "no-key":
             return "no key"
         case "cannot-serve-operation":
@@ -100,6 +97,11 @@ def _reason(refusal: Refusal) -> str:
             return f"cannot carry {refusal.feature}" if refusal.feature else "cannot carry this request"
         case _:
             assert_never(refusal.reason)
+
+
+def _of_keys(refusal: Refusal, what: str) -> str:
+    keys = {0: "all keys", 1: "its key"}.get(refusal.keys, f"all {refusal.keys} keys")
+    return f"{keys} {what}" if refusal.retry_in is None else f"{keys} {what}, next in {_seconds(refusal.retry_in)}"
 
 
 def _seconds(seconds: float) -> str:

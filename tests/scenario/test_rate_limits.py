@@ -145,12 +145,6 @@ async def test_without_auth_callers_are_told_apart_by_what_they_send(serve: Serv
     assert await statuses(served, ONE, 2) == [200, 429], "nobody in particular is counted by address"
 
 
-async def test_without_auth_no_credential_is_in_the_name_of_a_bucket(serve: Serve) -> None:
-    served = serving(serve, own="{per-api-key: {capacity: 1, refill-frequency: 1h}}")
-    await statuses(served, ONE, 1, headers=key("sk-alice-000000000000"))
-    assert "alice" not in repr(served.runtime.limits._tables)  # type: ignore[attr-defined]
-
-
 def keys_yaml(*callers: str) -> str:
     """`auth` with a key for each caller: `name`, `name team`."""
     lines = []
@@ -185,9 +179,10 @@ async def test_a_gateway_key_may_have_a_limit_of_its_own_over_all_routes(serve: 
         "name: alice,", "name: alice, rate-limit: {capacity: 2, refill-frequency: 1h},"
     )
     served = serving(serve, more=more)
-    for path, expected in ((ONE, 200), (DIRECT, 200), (TWO, 429)):
-        reply = await served.client.post(path, chat(), headers=key("gk-alice"))
-        assert reply.status == expected
+    for path in (ONE, DIRECT):
+        assert await statuses(served, path, 1, headers=key("gk-alice")) == [200]
+    reply = await served.client.post(TWO, chat(), headers=key("gk-alice"))
+    assert reply.status == 429
     assert reply.headers["x-gateway-limit"] == "gateway-key"
     assert await statuses(served, ONE, 3, headers=key("gk-bob")) == [200] * 3
 
@@ -363,8 +358,8 @@ async def test_estimates_learn_how_a_model_counts(serve: Serve) -> None:
     first = await reserved()
     assert 2390 < first < 2440
     for _ in range(40):
-        last = await reserved()
-    assert 3900 < last < 4150
+        await reserved()
+    assert 3900 < await reserved() < 4150
 
 
 async def test_dollars_are_counted_in_millionths(serve: Serve) -> None:

@@ -178,6 +178,7 @@ async def test_the_state_of_the_moment_is_sampled() -> None:
     assert {labels: v for (name, labels), v in found.items() if name == "gateway_keys"} == {
         ("openai", "active"): 1,
         ("openai", "cooling"): 1,
+        ("openai", "limited"): 0,
         ("openai", "quarantined"): 0,
     }
     assert found["gateway_config_info", ("abc123",)] == 1
