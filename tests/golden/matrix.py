@@ -185,15 +185,18 @@ def _headers(case: Case) -> Headers:
 
 
 def _whole(case: Case) -> bytes:
-    """JSON as it stands in the file; a string is the body itself, for what is no JSON."""
+    """The JSON of the file without the white space it is laid out with; a string is the body itself, for what is no
+    JSON."""
     raw = bytes(case.input)
-    return str(json.loads(raw)).encode() if raw[:1] == b'"' else raw
+    return str(json.loads(raw)).encode() if raw[:1] == b'"' else msgspec.json.format(raw, indent=-1)
 
 
 def _chunks(case: Case) -> Iterator[bytes]:
     if case.encoding == "eventstream":
         frames = msgspec.json.decode(bytes(case.input), type=list[_Frame])
-        pieces = [frame(one.event, bytes(one.body), exception=one.exception) for one in frames]
+        pieces = [
+            frame(one.event, msgspec.json.format(bytes(one.body), indent=-1), exception=one.exception) for one in frames
+        ]
     else:
         texts = json.loads(bytes(case.input))
         pieces = [base64.b64decode(text) if case.encoding == "base64" else text.encode() for text in texts]

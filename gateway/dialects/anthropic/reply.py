@@ -38,6 +38,12 @@ class ReplyUsage(AnthropicUsage, gc=False):
     service_tier: str | None = None
 
 
+class StopDetails(msgspec.Struct, gc=False):
+    """Of a refusal: why."""
+
+    explanation: str | None = None
+
+
 class Reply(msgspec.Struct, gc=False):
     """As read: a message, or an error that came with a status of success."""
 
@@ -47,6 +53,7 @@ class Reply(msgspec.Struct, gc=False):
     content: list[Block] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
     usage: ReplyUsage | None = None
 
 
@@ -64,6 +71,8 @@ def read_reply(body: bytes) -> Answer:
     if reply.content is None:
         raise UpstreamFault("malformed", "The provider's reply has no content.")
     parts = [part for block in reply.content if (part := read_block(block)) is not None]
+    if reply.stop_details is not None and reply.stop_details.explanation:
+        parts.append(Refusal(text=reply.stop_details.explanation))
     choice = Choice(
         parts=tuple(parts),
         stop=STOPS.get(reply.stop_reason or "", "other"),
@@ -103,8 +112,8 @@ def write_reply(answer: Answer, echo: Echo) -> bytes:
             blocks.append(block)
         if isinstance(part, ToolUse) and (proof := sealed_call(part)):
             blocks.append({"type": "thinking", "thinking": "", "signature": proof})
-    refused = next((part.text for part in choice.parts if isinstance(part, Refusal)), None)
-    stop = "refusal" if refused is not None else WRITTEN_STOPS[choice.stop]
+    refused = any(isinstance(part, Refusal) for part in choice.parts)
+    stop = "refusal" if refused else WRITTEN_STOPS[choice.stop]
     message = {
         "id": answer.id or echo.id,
         "type": "message",
@@ -113,16 +122,16 @@ def write_reply(answer: Answer, echo: Echo) -> bytes:
         "content": blocks,
         "stop_reason": stop,
         "stop_sequence": choice.stop_sequence or None if stop == "stop_sequence" else None,
-        "stop_details": stop_details(stop, refused),
+        "stop_details": stop_details(stop),
         "container": None,
         "usage": write_usage(answer.usage, answer.service_tier),
     }
     return msgspec.json.encode(message)
 
 
-def stop_details(stop: str, explanation: str | None) -> dict[str, str | None] | None:
-    """The member that says more of a refusal."""
-    return {"type": "refusal", "category": None, "explanation": explanation} if stop == "refusal" else None
+def stop_details(stop: str) -> dict[str, str | None] | None:
+    """The member that says more of a refusal; the words of it are in the content, where every client looks."""
+    return {"type": "refusal", "category": None, "explanation": None} if stop == "refusal" else None
 
 
 def write_block(part: Part) -> dict[str, object] | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.dialects.anthropic.reply import read_block
+from gateway.dialects.anthropic.reply import StopDetails, read_block
 from gateway.dialects.anthropic.seal import OWN
 from gateway.dialects.anthropic.words import STOPS, UNREADABLE, Block, Quote, is_object, read_citation
 from gateway.dialects.canonical import (
@@ -23,6 +23,7 @@ from gateway.dialects.canonical import (
     PartEnd,
     PartStart,
     Ping,
+    Refusal,
     Start,
     Text,
     Thinking,
@@ -49,6 +50,7 @@ class _Delta(msgspec.Struct, gc=False):
     citation: Quote | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -134,6 +136,7 @@ class MessagesReader:
             if event.usage is not None:
                 self._counted = merge_anthropic(self._counted, event.usage)
             if event.delta is not None and event.delta.stop_reason is not None:
+                self._explain(event.delta.stop_details, out)
                 self._finish(event.delta.stop_reason, event.delta.stop_sequence or "", out)
         elif kind == "message_stop":
             self._finish("", "", out)
@@ -208,6 +211,14 @@ class MessagesReader:
             self._stop(number, out)
         self._finished = True
         out.append(Finish(STOPS.get(reason, "other"), sequence))
+
+    def _explain(self, details: StopDetails | None, out: list[Event]) -> None:
+        """Why the model refuses, as a part of its own."""
+        if details is not None and details.explanation and not self._finished:
+            self._ensure_start(out)
+            index = self._next
+            self._next += 1
+            out += (PartStart(index, Refusal(text="")), Delta(index, details.explanation), PartEnd(index))
 
     def _ensure_start(self, out: list[Event]) -> None:
         if not self._started:

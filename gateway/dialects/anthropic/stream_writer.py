@@ -124,7 +124,7 @@ class MessagesWriter:
         delta = {
             "stop_reason": stop,
             "stop_sequence": self._sequence or None if stop == "stop_sequence" else None,
-            "stop_details": stop_details(stop, None),
+            "stop_details": stop_details(stop),
             "container": None,
         }
         body = {"type": "message_delta", "delta": delta, "usage": write_delta_usage(usage)}
