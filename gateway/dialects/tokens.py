@@ -31,7 +31,9 @@ class _Details(msgspec.Struct, gc=False):
 
 class OpenAIUsage(msgspec.Struct, gc=False):
     """Chat and embeddings say prompt and completion, Responses, images and transcriptions input and
-    output. prompt_cache_hit_tokens is DeepSeek's."""
+    output. Beside OpenAI's own: prompt_cache_hit_tokens is DeepSeek's, cached_tokens Moonshot's and
+    cache_read_input_tokens Databricks'. citation_tokens is Perplexity's, which counts it and its
+    reasoning_tokens beside the completion."""
 
     prompt_tokens: Count = None
     completion_tokens: Count = None
@@ -44,6 +46,10 @@ class OpenAIUsage(msgspec.Struct, gc=False):
     output_tokens_details: _Details | None = None
     input_token_details: _Details | None = None
     prompt_cache_hit_tokens: Count = None
+    cached_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    citation_tokens: Count = None
+    reasoning_tokens: Count = None
 
 
 class _CacheCreation(msgspec.Struct, gc=False):
@@ -80,6 +86,7 @@ class GeminiUsage(msgspec.Struct, gc=False, rename="camel"):
     cached_content_token_count: Count = None
     thoughts_token_count: Count = None
     tool_use_prompt_token_count: Count = None
+    tool_use_prompt_tokens_details: list[_Modality] | None = None
     prompt_tokens_details: list[_Modality] | None = None
     candidates_tokens_details: list[_Modality] | None = None
 
@@ -144,10 +151,18 @@ def of_openai(raw: OpenAIUsage | None) -> Usage | None:
     if reasoning and raw.total_tokens is not None and raw.total_tokens == (prompt or 0) + (output or 0) + reasoning:
         # xAI counts reasoning beside the completion; the total tells.
         output = (output or 0) + reasoning
+    if raw.citation_tokens is not None:
+        if raw.citation_tokens < 0:
+            return None
+        reasoning = raw.reasoning_tokens
+        output = (output or 0) + (reasoning or 0) + raw.citation_tokens
+    elsewhere = next(
+        (one for one in (raw.prompt_cache_hit_tokens, raw.cached_tokens, raw.cache_read_input_tokens) if one), None
+    )
     audio_output = given.audio_tokens if given is not None else None
     if taken is None:
-        return _usage(prompt, output, raw.prompt_cache_hit_tokens, reasoning=reasoning, audio_output=audio_output)
-    cached = taken.cached_tokens if taken.cached_tokens is not None else raw.prompt_cache_hit_tokens
+        return _usage(prompt, output, elsewhere, reasoning=reasoning, audio_output=audio_output)
+    cached = taken.cached_tokens if taken.cached_tokens is not None else elsewhere
     long_writes = taken.cache_write_tokens_details.ttl_12h_tokens if taken.cache_write_tokens_details else None
     short_writes = max((taken.cache_write_tokens or 0) - (long_writes or 0), 0) if taken.cache_write_tokens else None
     return _usage(prompt, output, cached, short_writes, long_writes, reasoning, taken.audio_tokens, audio_output)
@@ -204,7 +219,7 @@ def of_gemini(raw: GeminiUsage | None) -> Usage | None:
         (raw.candidates_token_count or 0) + (raw.thoughts_token_count or 0),
         raw.cached_content_token_count,
         reasoning=raw.thoughts_token_count,
-        audio_input=_audio(raw.prompt_tokens_details),
+        audio_input=(_audio(raw.prompt_tokens_details) or 0) + (_audio(raw.tool_use_prompt_tokens_details) or 0),
         audio_output=_audio(raw.candidates_tokens_details),
     )
 
