@@ -18,6 +18,7 @@ VERBS: Final = {
     "check": "list every problem of a config",
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
+    "cache": "forget kept answers",
     "version": "print the version",
 }
 

@@ -73,7 +73,8 @@ class LimitStore(Protocol):
 
 
 class CacheStore(Protocol):
-    """Opaque entries by key, each with a life. No method raises: a store that is down has nothing."""
+    """Opaque entries by key, each with a life. No method but `purge` raises: a store that is down has nothing. A key is
+    a router's name, a colon, and the rest, whose braces are a hash tag."""
 
     async def get(self, keys: Sequence[str]) -> list[bytes | None]: ...
 
@@ -82,7 +83,7 @@ class CacheStore(Protocol):
         ...
 
     async def purge(self, prefix: str) -> int:
-        """Delete what begins with prefix; how many there were."""
+        """Delete what begins with prefix; how many there were. Raises StoreDown."""
         ...
 
     async def lease(self, key: str, holder: str, ttl: float) -> bool:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.cli.main import main
 from gateway.store.cache_redis import RELEASE, RedisCache, release
 from tests.support.caches import CHAT, EMBEDDINGS, caching, calls, said
-from tests.support.house import ALPHA, Served, chat
+from tests.support.house import ALPHA, KEYS, Served, chat
 from tests.support.redis_server import RedisServer
 from tests.support.scripted import chat_reply, chat_stream, ok, stream
 from tests.support.store_link import linked
@@ -188,15 +189,48 @@ async def test_what_somebody_else_wrote_is_a_miss(server: RedisServer, tmp_path:
     served.upstream.on(ALPHA, ok())
     await served.client.post(CHAT, chat())
     await settled(served)
-    [key] = server.cli("KEYS", "gateway:cache:c:*")  # type: ignore[misc]
-    assert isinstance(key, bytes)
-    server.cli("SET", key.decode(), value)
+    found = server.cli("KEYS", "gateway:cache:c:*")
+    assert isinstance(found, list)
+    key = found[0].decode()
+    server.cli("SET", key, value)
     reply = await served.client.post(CHAT, chat())
     assert (reply.status, said(reply)) == (200, "miss")
     await settled(served)
     assert said(await served.client.post(CHAT, chat())) == "hit"
-    server.cli("DEL", key.decode())
-    server.cli("RPUSH", key.decode(), "a list")
+    server.cli("DEL", key)
+    server.cli("RPUSH", key, "a list")
     assert said(await served.client.post(CHAT, chat())) == "miss"
     await settled(served)
+    await closed(served)
+
+
+async def _purge(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    status = await asyncio.to_thread(main, ["cache", "purge", *arguments])
+    output = capsys.readouterr()
+    return f"{status} {output.out}{output.err}".strip()
+
+
+async def test_the_command_forgets_by_router_and_by_key(
+    server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    [served] = await replicas(tmp_path, text(server), 1)
+    served.upstream.on(ALPHA, ok())
+    config = ("--config", str(served.path))
+    first = [await served.client.post(CHAT, chat(temperature=heat)) for heat in range(3)]
+    keys = [reply.headers["x-gateway-cache-key"] for reply in first]
+    await settled(served)
+    assert await _purge(capsys, "--router", "other", *config) == "0 0 answers forgotten."
+    assert await _purge(capsys, "--prefix", keys[0], *config) == "0 1 answer forgotten."
+    assert (
+        await _purge(capsys, "--router", "c", "--prefix", keys[1].partition(":")[2], *config) == "0 1 answer forgotten."
+    )
+    results = [said(await served.client.post(CHAT, chat(temperature=heat))) for heat in range(3)]
+    assert results == ["miss", "miss", "hit"]
+    await settled(served)
+    assert await _purge(capsys, "--router", "c", *config) == "0 3 answers forgotten."
+    assert await _purge(capsys, *config) == "0 0 answers forgotten."
+    server.kill()
+    assert (await _purge(capsys, *config)).startswith("1 The store cannot be asked: ")
     await closed(served)

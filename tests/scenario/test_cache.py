@@ -190,13 +190,14 @@ async def test_a_router_may_do_without_the_global_cache(serve: Serve) -> None:
     )
     served = serve(text)
     served.upstream.on(ALPHA, ok())
-    for path, results in {
+    expected: dict[str, list[str | None]] = {
         "/router/a": ["miss", "hit"],
         "/router/b": [None, None],
         "/alpha": ["miss", "hit"],
         "/ai": ["miss", "hit"],
         "/v1": ["hit"],
-    }.items():
+    }
+    for path, results in expected.items():
         body = chat("alpha/m") if path in ("/ai", "/v1") else chat()
         place = "/v1/chat/completions" if path == "/v1" else f"{path}/v1/chat/completions"
         assert [said(await served.client.post(place, body)) for _ in results] == results, path

@@ -154,7 +154,8 @@ def text_of(reply: Response) -> str:
             return text
         case {"candidates": [{"content": {"parts": [{"text": str(text)}]}}]}:
             return text
-    raise AssertionError(body)
+        case _:
+            raise AssertionError(body)
 
 
 @pytest.mark.parametrize("name", CASES)

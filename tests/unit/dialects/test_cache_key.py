@@ -96,8 +96,8 @@ def test_a_version_in_front_and_the_model_s_copy_beside_the_body_do_not() -> Non
     assert key(BODY, query=b"a=1&b=2") == key(BODY, query=b"b=2&a=1")
 
 
-def gemini(action: str, model: str = "m", version: str = "v1beta", **more: bool) -> Call:
-    return Call("gemini", "generate", f"/models/{{model}}:{action}", version, model, in_path=True, **more)
+def gemini(action: str, model: str = "m", version: str = "v1beta", *, stream: bool = False) -> Call:
+    return Call("gemini", "generate", f"/models/{{model}}:{action}", version, model, stream, in_path=True)
 
 
 def test_gemini_s_model_and_version_stand_in_the_path_and_its_two_actions_are_one() -> None:
