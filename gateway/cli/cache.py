@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     settings = loaded.spec.store
     if settings.url.startswith("memory://"):
         print(
-            f"{config} keeps answers in memory (store.url: memory://), in each worker of the gateway for itself, where\n"
-            "no other process reaches them. To forget them, write another `seed` into the cache of the router: the\n"
-            "gateway reloads the file by itself. A restart forgets them, too.",
+            f"{config} keeps answers in memory (store.url: memory://), in each worker of the gateway for itself,\n"
+            "where no other process reaches them. To forget them, write another `seed` into the cache of the router:\n"
+            "the gateway reloads the file by itself. A restart forgets them, too.",
             file=sys.stderr,
         )
         return 1
