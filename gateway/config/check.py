@@ -17,6 +17,7 @@ from gateway.config.check_keys import KEY_RULES
 from gateway.config.check_limits import LIMIT_RULES
 from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_providers import PROVIDER_RULES
+from gateway.config.check_store import STORE_RULES
 from gateway.config.check_tls import TLS_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
@@ -32,6 +33,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *POLICY_RULES,
     *CACHE_RULES,
     *LIMIT_RULES,
+    *STORE_RULES,
 )
 
 

@@ -15,22 +15,6 @@ from gateway.core.units import seconds
 _LONGEST: Final = 10 * 365 * 86400.0
 
 
-def enforced_policies(subject: Subject) -> Iterator[Problem]:
-    """A policy that is written down and does nothing must never pass unnoticed."""
-    if subject.spec.store.url != "memory://":
-        yield _not_enforced(subject, ("store", "url"))
-
-
-def _not_enforced(subject: Subject, path: Path) -> Problem:
-    return subject.origins.warning(
-        "not-enforced",
-        path,
-        "accepted, but not enforced by this version",
-        "requests are served as if it were not there",
-        at_key=True,
-    )
-
-
 def delays(subject: Subject) -> Iterator[Problem]:
     for path, policies in subject.policies:
         retries = policies.retries
@@ -91,6 +75,7 @@ def _durations(subject: Subject) -> Iterator[tuple[Path, str, bool]]:
     server = subject.spec.server
     yield ("server", "body-timeout"), server.body_timeout, False
     yield ("server", "drain-timeout"), server.drain_timeout, True
+    yield ("store", "timeout"), subject.spec.store.timeout, False
     for path, breaker in _breakers(subject):
         yield (*path, "window"), breaker.window, False
         yield (*path, "open-for"), breaker.open_for, False
@@ -162,7 +147,6 @@ def inert_mappings(subject: Subject) -> Iterator[Problem]:
 
 
 POLICY_RULES: Final[tuple[Rule, ...]] = (
-    enforced_policies,
     delays,
     timeout_order,
     sane_durations,

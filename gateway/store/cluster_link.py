@@ -18,10 +18,10 @@ from hiredis import ReplyError
 
 from gateway.config.store_url import StoreUrl
 from gateway.store.calls import Calls
-from gateway.store.dialler import Dialler, Ended, pack
+from gateway.store.dialler import Dialler, pack
 from gateway.store.faults import garbage, refusal, too_late
 from gateway.store.hot_connection import HotConnection
-from gateway.store.lane import Lane
+from gateway.store.lane import Ended, Lane
 from gateway.store.link import Part, Tell
 from gateway.store.protocol import StoreDown
 

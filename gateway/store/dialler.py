@@ -16,6 +16,7 @@ from hiredis import ReplyError, pack_command
 from gateway.config.store_url import StoreUrl
 from gateway.store.faults import refusal, unreachable
 from gateway.store.hot_connection import HotConnection
+from gateway.store.lane import Ended
 from gateway.store.link import Part
 from gateway.store.protocol import StoreDown
 
@@ -25,8 +26,6 @@ pack: Final = cast("Callable[[tuple[Part, ...]], bytes]", pack_command)
 CONNECT_AT_LEAST: Final = 1.0
 """Seconds: names are looked up and TLS is negotiated, which a call's deadline does not foresee. No call waits longer
 than its own."""
-
-Ended = Callable[[HotConnection, StoreDown], None]
 
 _PROBE: Final = b"return redis.call('SET', KEYS[1], '1', 'PX', '1000')"
 

@@ -55,7 +55,7 @@ def unreachable(place: str, failure: BaseException) -> StoreDown:
         case TimeoutError():
             return StoreDown(f"the store at {place} does not answer in time: is it up, and store.url right?", "timeout")
         case ssl.SSLError():
-            reason = getattr(failure, "verify_message", "") or failure.reason or "no TLS there"
+            reason = getattr(failure, "verify_message", "") or getattr(failure, "reason", "") or "no TLS there"
             return StoreDown(f"no TLS with the store at {place}: {reason}; see `?ssl_ca_certs=` in store.url", "tls")
         case ConnectionRefusedError():
             return StoreDown(f"the store at {place} refuses the connection: is it up, and store.url right?", "refused")

@@ -20,7 +20,8 @@ FIRST_REST: Final = 0.1
 LONGEST_REST: Final = 2.0
 """Seconds between two dials; doubled each time."""
 
-Dial = Callable[[Callable[[HotConnection, StoreDown], None]], Awaitable[HotConnection]]
+Ended = Callable[[HotConnection, StoreDown], None]
+Dial = Callable[[Ended], Awaitable[HotConnection]]
 """Makes a connection that has proved fit for use, or raises, within a bounded time. Its argument is the connection's
 `ended`."""
 

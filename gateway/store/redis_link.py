@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 from gateway.config.store_url import StoreUrl
 from gateway.store.calls import Calls
-from gateway.store.dialler import Ended
 from gateway.store.faults import garbage
 from gateway.store.hot_connection import HotConnection
-from gateway.store.lane import Lane
+from gateway.store.lane import Ended, Lane
 from gateway.store.link import Part, Tell
 from gateway.store.protocol import StoreDown
 
