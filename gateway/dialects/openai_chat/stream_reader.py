@@ -275,6 +275,9 @@ class ChatReader:
             self._fail(payload, found)
             return
         if not self._started:
+            if not chunk.choices and not chunk.id and not chunk.model:
+                # Azure speaks of its filters before it knows what answers.
+                return
             self._started = True
             self._reply = chunk.id or ""
             found.append(Start(id=self._reply, model=chunk.model or "", created=int(chunk.created or 0)))

@@ -59,6 +59,7 @@ class _Event(msgspec.Struct):
     """Any event. delta: what is more; text, refusal, arguments, input: the whole of it, in the event that ends it."""
 
     type: str | None = None
+    item_id: str | None = None
     output_index: int | None = None
     content_index: int | None = None
     summary_index: int | None = None
@@ -93,7 +94,19 @@ class _Open:
 class ResponsesReader:
     """Reads one reply."""
 
-    __slots__ = ("_calls", "_done", "_frames", "_ids", "_over", "_parts", "_refused", "_started", "_used")
+    __slots__ = (
+        "_calls",
+        "_done",
+        "_frames",
+        "_ids",
+        "_last",
+        "_over",
+        "_parts",
+        "_places",
+        "_refused",
+        "_started",
+        "_used",
+    )
 
     def __init__(self, headers: Headers) -> None:
         self._frames = Frames()
@@ -106,6 +119,8 @@ class ResponsesReader:
         self._parts: dict[tuple[int, int], _Open] = {}
         self._done: set[int] = set()
         self._ids: dict[int, str] = {}
+        self._places: dict[str, int] = {}
+        self._last = -1
 
     def feed(self, chunk: bytes) -> list[Event]:
         found: list[Event] = []
@@ -152,7 +167,7 @@ class ResponsesReader:
             case "response.content_part.added":
                 self._open_piece(event, found)
             case "response.content_part.done":
-                self._close((event.output_index or 0, event.content_index or 0), found)
+                self._close((self._at(event), event.content_index or 0), found)
             case "response.output_text.done" | "response.refusal.done":
                 self._complete(event, found)
             case "response.output_text.annotation.added":
@@ -161,7 +176,7 @@ class ResponsesReader:
                 self._add(event, found)
             case "response.output_item.done":
                 if (item := item_of(event.item)) is not None:
-                    self._finish_item(item, event.output_index or 0, found)
+                    self._finish_item(item, self._at(event, item), found)
             case "response.completed" | "response.incomplete":
                 self._conclude(event, kind, found)
             case "response.created" | "response.in_progress" | "response.queued":
@@ -197,7 +212,7 @@ class ResponsesReader:
             found.append(PartEnd(opened.index))
 
     def _say(self, event: _Event, part: Text | Refusal, found: list[Event]) -> None:
-        place = (event.output_index or 0, event.content_index or 0)
+        place = (self._at(event), event.content_index or 0)
         opened = self._parts.get(place)
         if opened is None:
             opened = self._open(place, part, found)
@@ -206,7 +221,7 @@ class ResponsesReader:
             found.append(Delta(opened.index, event.delta, "text", 0, read_logprobs(event.logprobs)))
 
     def _open_piece(self, event: _Event, found: list[Event]) -> None:
-        place = (event.output_index or 0, event.content_index or 0)
+        place = (self._at(event), event.content_index or 0)
         if event.part is not None and place not in self._parts:
             if event.part.type == "output_text":
                 self._open(place, Text(text=""), found)
@@ -215,35 +230,48 @@ class ResponsesReader:
 
     def _complete(self, event: _Event, found: list[Event]) -> None:
         """The whole text, which is news only where there were no deltas."""
-        opened = self._parts.get((event.output_index or 0, event.content_index or 0))
+        opened = self._parts.get((self._at(event), event.content_index or 0))
         if opened is None or not opened.said:
             event.delta = event.text or event.refusal
             self._say(event, Refusal(text="") if event.refusal else Text(text=""), found)
 
     def _cite(self, event: _Event, found: list[Event]) -> None:
-        opened = self._parts.get((event.output_index or 0, event.content_index or 0))
+        opened = self._parts.get((self._at(event), event.content_index or 0))
         note = event.annotation
         if opened is not None and note is not None and note.type == "url_citation":
             found.append(Cited(opened.index, read_citation(note)))
 
+    def _at(self, event: _Event, item: ItemIn | None = None) -> int:
+        """Which output item an event is about: some leave its index out, and say its id or nothing."""
+        if event.output_index is not None:
+            return event.output_index
+        identity = (item.id or item.call_id if item is not None else event.item_id) or ""
+        return self._places.get(identity, max(self._last, 0))
+
     def _add(self, event: _Event, found: list[Event]) -> None:
         item = item_of(event.item)
-        place = (event.output_index or 0, _WHOLE)
-        if item is not None and item.id and item.type == "reasoning":
-            self._ids[place[0]] = item.id
-        elif item is not None and item.type in ("function_call", "custom_tool_call") and place not in self._parts:
+        if item is None:
+            return
+        at = self._last = self._last + 1 if event.output_index is None else event.output_index
+        for identity in (item.id, item.call_id):
+            if identity:
+                self._places[identity] = at
+        if item.type == "reasoning" and item.id:
+            self._ids[at] = item.id
+        elif item.type in ("function_call", "custom_tool_call") and (at, _WHOLE) not in self._parts:
             call = call_of(item)
-            self._open(place, ToolUse(id=call.id, name=call.name, arguments="", signature=call.signature), found)
+            start = ToolUse(id=call.id, name=call.name, arguments="", signature=call.signature)
+            self._open((at, _WHOLE), start, found)
 
     def _argue(self, event: _Event, text: str | None, found: list[Event], whole: bool = False) -> None:
-        opened = self._parts.get((event.output_index or 0, _WHOLE))
+        opened = self._parts.get((self._at(event), _WHOLE))
         if opened is not None and text and not opened.ended and not (whole and opened.said):
             opened.said = True
             found.append(Delta(opened.index, text, "arguments"))
 
     def _think(self, event: _Event, piece: tuple[str, int], found: list[Event]) -> None:
         text = event.delta
-        place = (event.output_index or 0, _WHOLE)
+        place = (self._at(event), _WHOLE)
         opened = self._parts.get(place)
         if not text or (opened is not None and opened.ended):
             return
