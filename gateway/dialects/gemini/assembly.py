@@ -27,11 +27,11 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.gemini import wire
-from gateway.dialects.gemini.calls import reply_call_id
 from gateway.dialects.gemini.grounding import Meter, citations_of
 from gateway.dialects.gemini.media import read_file, read_inline
 from gateway.dialects.gemini.request import fenced
 from gateway.dialects.tokens import of_gemini
+from gateway.dialects.tool_calls import made_call_id
 
 STOPS: Final[dict[str, StopReason]] = {
     "STOP": "stop",
@@ -218,7 +218,7 @@ class Assembly:
             arguments = b"{}"
         name = call.name or ""
         number = sum(other.called for other in self._choices.values())
-        identity = call.id or reply_call_id(self._id, name, arguments, number)
+        identity = call.id or made_call_id(self._id, name, arguments, number)
         choice.called += 1
         self._begin(choice, ToolUse(id=identity, name=name, arguments="", signature=signature))
         at = choice.open_at

@@ -31,10 +31,10 @@ from gateway.dialects.faults import is_json_reply
 from gateway.dialects.fold import fold
 from gateway.dialects.gemini import wire
 from gateway.dialects.gemini.assembly import Assembly
-from gateway.dialects.gemini.calls import arguments_of
 from gateway.dialects.gemini.grounding import Meter, metadata_of
 from gateway.dialects.gemini.media import write_media
 from gateway.dialects.gemini.thoughts import signature_of
+from gateway.dialects.tool_calls import arguments_of
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 

@@ -37,11 +37,11 @@ from gateway.dialects.elements import Elements
 from gateway.dialects.frames import Frames
 from gateway.dialects.gemini import wire
 from gateway.dialects.gemini.assembly import Assembly
-from gateway.dialects.gemini.calls import arguments_of
 from gateway.dialects.gemini.grounding import Meter, metadata_of
 from gateway.dialects.gemini.media import inline, write_media
 from gateway.dialects.gemini.reply import MALFORMED, finish_of, logprobs_of, malformed_message, usage_out
 from gateway.dialects.gemini.thoughts import signature_of
+from gateway.dialects.tool_calls import arguments_of
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encode: Final = msgspec.json.encode

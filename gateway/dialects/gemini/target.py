@@ -35,9 +35,10 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.fitting import clamped, first_losses, first_stops, marks, plain
 from gateway.dialects.gemini import wire
-from gateway.dialects.gemini.calls import arguments_of, response_of
+from gateway.dialects.gemini.calls import response_of
 from gateway.dialects.gemini.media import write_media
 from gateway.dialects.gemini.thoughts import SKIP
+from gateway.dialects.tool_calls import arguments_of, wrapped_arguments
 
 _VERSION: Final = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _STOPS: Final = 5
@@ -227,7 +228,7 @@ class _Writer:
     def _call(self, part: ToolUse, signature: str | None, place: str) -> wire.Part:
         arguments = arguments_of(part.arguments)
         if arguments is None:
-            arguments = msgspec.Raw(msgspec.json.encode({"arguments": part.arguments}))
+            arguments = wrapped_arguments(part.arguments)
             self.losses.append(Loss(f"{place}.arguments", "changed", "no JSON object; sent as a string inside one"))
         call = wire.FunctionCall(id=part.id or None, name=part.name, args=arguments)
         return wire.Part(function_call=call, thought_signature=signature)
