@@ -24,7 +24,9 @@ from gateway.policy.key_pool import KeyPool
 from gateway.policy.key_room import KeyRoom
 from gateway.providers.catalog import CATALOG, GENERIC_SURFACES, find_model
 from gateway.providers.row import Auth, Row, Surface
+from gateway.providers.sigv4 import authorize, region_of
 from gateway.runtime import Runtime
+from gateway.upstream.transport import UpstreamRequest
 
 ANONYMOUS: Final = "none"
 """The name of the key of a provider that needs none."""
@@ -117,6 +119,7 @@ class Endpoints:
             missing_key_hint="" if secrets else _hint(name, row, missing),
             exact_prefix=base_url is not None,
             notice=partial(self._runtime.log.write, "warning"),
+            sign=partial(_signature, region_of(origin) or self._region()) if auth == "sigv4" else None,
         )
 
     def _address(self, row: Row, settings: sp.Provider, base_url: str | None) -> tuple[str, tuple[Surface, ...], str]:
@@ -162,7 +165,14 @@ class Endpoints:
             )
             if found:
                 break
+        pair = self._env.get("AWS_ACCESS_KEY_ID", ""), self._env.get("AWS_SECRET_ACCESS_KEY", "")
+        if not found and row.auth == "sigv4" and all(pair):
+            token = self._env.get("AWS_SESSION_TOKEN", "")
+            found.append(Secret("AWS_ACCESS_KEY_ID", ":".join((*pair, token) if token else pair)))
         return found
+
+    def _region(self) -> str:
+        return self._env.get("AWS_REGION") or self._env.get("AWS_DEFAULT_REGION") or ""
 
 
 def _rooms(secrets: Sequence[Secret], keys: Sequence[sp.ProviderKey | str]) -> dict[Secret, KeyRoom]:
@@ -198,11 +208,19 @@ def _new_row(name: str, settings: sp.Provider) -> Row:
     )
 
 
-_USUAL_AUTH: Final[Mapping[str, Auth]] = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
+_USUAL_AUTH: Final[Mapping[str, Auth]] = {
+    "anthropic": "x-api-key",
+    "gemini": "x-goog-api-key",
+    "bedrock": "sigv4",
+}
 
 
 def _generic(dialect: Dialect | None) -> Surface:
     return GENERIC_SURFACES[dialect or "openai"]
+
+
+def _signature(region: str, request: UpstreamRequest, key: Secret, now: float) -> list[tuple[str, str]]:
+    return authorize(request.method, request.url, request.headers, request.body, key.reveal(), now, region)
 
 
 def _is_pattern(model: str) -> bool:

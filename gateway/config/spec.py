@@ -335,7 +335,7 @@ class Provider(Confidential, frozen=True):
     """A provider: a known one that is tuned, or a new one."""
 
     dialect: Annotated[
-        Literal["openai", "anthropic", "gemini", "cohere"] | None,
+        Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama"] | None,
         Meta(description="The wire format it speaks. Needed for a provider that the catalog does not know."),
     ] = None
     base_url: Annotated[

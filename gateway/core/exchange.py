@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from gateway.core.errors import FaultKind
     from gateway.core.usage import Estimate, Room, Usage
 
-Dialect = Literal["openai", "anthropic", "gemini", "cohere", "other"]
-"""A family of wire formats: it decides how errors look and how a stream ends."""
+Dialect = Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama", "other"]
+"""A family of wire formats: it decides how errors look and how a stream ends. Bedrock's and Ollama's are spoken to
+providers alone."""
 
 Operation = Literal[
     "chat", "completions", "responses", "messages", "count-tokens", "generate", "embeddings",

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
-from gateway.dialects import anthropic, gemini, openai_chat, openai_responses
+from gateway.dialects import anthropic, bedrock, cohere, gemini, openai_chat, openai_responses
 from gateway.dialects.codec import Codec
 from gateway.dialects.counting import anthropic_counting, gemini_counting, responses_counting
 
@@ -63,6 +63,23 @@ ROWS: Final[tuple[Format, ...]] = (
         codec=openai_responses.CODEC,
         suffix="/responses",
         stream_suffix="/responses",
+    ),
+    Format(
+        dialect="cohere",
+        operation="chat",
+        codec=cohere.CODEC,
+        suffix="/chat",
+        stream_suffix="/chat",
+        served=False,
+    ),
+    Format(
+        dialect="bedrock",
+        operation="chat",
+        codec=bedrock.CODEC,
+        suffix="/model/{model}/converse",
+        stream_suffix="/model/{model}/converse-stream",
+        stream_types=(b"application/vnd.amazon.eventstream",),
+        served=False,
     ),
     Format(
         dialect="anthropic",

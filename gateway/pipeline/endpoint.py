@@ -145,6 +145,9 @@ class Endpoint:
 def authorization(auth: Auth, key: Secret) -> tuple[str, str] | None:
     """The header that carries a key, or None where none is sent."""
     match auth:
+        case "sigv4":
+            # The request is signed when all of it is known.
+            return None
         case "none":
             return None if not key.reveal() else ("authorization", f"Bearer {key.reveal()}")
         case "bearer":

@@ -24,10 +24,10 @@ written with an `S` at its end, as in `OPENAI_API_KEYS`, and hold several keys w
 Without a key a provider answers nothing, and a request that needs it is refused with the variable to set. Servers on
 this machine (Ollama, LM Studio, vLLM) and `echo` need none; one that is set is sent.
 
-What a provider serves is listed by the dialect of its clients: a client reaches a provider through a router or `/ai/`
-when the provider answers the client's own dialect. So Anthropic and Gemini serve OpenAI clients through the
-OpenAI-compatible surfaces of their own. At `/<name>/...` any method and path goes through, whether it is listed
-here or not.
+What a provider serves is listed by the dialect that it is asked in. Through a router or `/ai/`, chat in any dialect
+reaches any provider with chat: where the provider has none of the client's own, the request is
+[translated](translation.md). Other operations need the client's dialect. At `/<name>/...` any method and path goes
+through, whether it is listed here or not, and nothing is translated.
 """
 
 _AFTER: Final = """\
@@ -52,7 +52,8 @@ A provider that only routers.yaml knows needs no key. All that can be said of on
 """
 
 _DIALECTS: Final[dict[Dialect, str]] = {
-    "openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Gemini", "cohere": "Cohere", "other": "its own API",
+    "openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Gemini", "cohere": "Cohere", "bedrock": "Converse",
+    "ollama": "Ollama", "other": "its own API",
 }  # fmt: skip
 
 

@@ -8,9 +8,11 @@ import msgspec
 
 from gateway.core.exchange import Dialect, Operation
 
-Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "xi-api-key", "token", "key", "none"]
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "xi-api-key", "token", "key", "sigv4", "none"]
 """How a credential is sent. `bearer`, `token` and `key` are schemes of the authorization header
-(`Bearer K`, `Token K`, `Key K`); names with dashes are headers of their own."""
+(`Bearer K`, `Token K`, `Key K`); names with dashes are headers of their own. `sigv4` signs each request for AWS with
+the key pair `ACCESS_KEY_ID:SECRET_ACCESS_KEY` (`:SESSION_TOKEN` behind it for temporary ones), and sends any other key
+as a bearer."""
 
 
 class Surface(msgspec.Struct, frozen=True, kw_only=True):

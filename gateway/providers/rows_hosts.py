@@ -273,7 +273,26 @@ AZURE: Final = Row(
     ),
 )
 
+BEDROCK: Final = Row(
+    name="bedrock",
+    title="Amazon Bedrock",
+    origin="https://bedrock-runtime.${env:AWS_REGION}.amazonaws.com",
+    auth="sigv4",
+    # A key pair in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is read too.
+    env=("AWS_BEARER_TOKEN_BEDROCK",),
+    surfaces=(Surface(dialect="bedrock", operations=("chat",), version=""),),
+    families=(
+        "ai21.*", "amazon.*", "anthropic.*", "cohere.*", "deepseek.*", "meta.*", "mistral.*", "us.*", "eu.*", "apac.*",
+        "global.*",
+    ),
+    open_models=True,
+    stream_usage="always",
+    source=(
+        "docs.aws.amazon.com/bedrock, Converse API, Bedrock API keys and inference profiles; 2026-11"
+    ),
+)  # fmt: skip
+
 ROWS: Final = (
     GROQ, TOGETHER, FIREWORKS, OPENROUTER, CEREBRAS, SAMBANOVA, NVIDIA, HUGGINGFACE, HYPERBOLIC, NEBIUS, DEEPINFRA,
-    ANYSCALE, REPLICATE, NOVITA, GITHUB, CLOUDFLARE, AZURE,
+    ANYSCALE, REPLICATE, NOVITA, GITHUB, CLOUDFLARE, AZURE, BEDROCK,
 )  # fmt: skip

@@ -17,7 +17,7 @@ from tests.support.scripted import (
     status,
     stream,
 )
-from tests.support.speakers import PICTURE
+from tests.support.speakers import ASKED_CONVERSE, PICTURE
 
 CHAT = "/v1/chat/completions"
 BOTH = """
@@ -308,3 +308,34 @@ async def test_long_prefixes_are_marked_where_the_router_says_so(serve: Serve) -
     assert served.upstream.last.json()["system"][-1]["cache_control"] == {"type": "ephemeral"}
     await served.client.post(f"/router/r{CHAT}", chat("gpt-4o", messages=messages))
     assert "cache_control" not in served.upstream.last.body.decode()
+
+
+AWS = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
+BEDROCK = "routers: {r: {load-balance: {chat: {providers: ['bedrock/anthropic.claude-sonnet-4-5-v1:0']}}}}"
+RUNTIME = "bedrock-runtime.eu-west-1.amazonaws.com"
+
+
+async def test_bedrock_is_asked_with_a_signature(serve: Serve) -> None:
+    served = serve(BEDROCK, env=AWS)
+    served.upstream.on(RUNTIME, ASKED_CONVERSE.whole("Hello"))
+    reply = await served.client.post(f"/router/r{CHAT}", chat())
+    assert reply.json()["choices"][0]["message"]["content"] == "Hello"
+    sent = served.upstream.last
+    assert sent.path == "/model/anthropic.claude-sonnet-4-5-v1%3A0/converse"
+    proof = sent.headers["authorization"]
+    assert proof.startswith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/")
+    assert "/eu-west-1/bedrock/aws4_request" in proof
+    assert AWS["AWS_SECRET_ACCESS_KEY"] not in str(sent.request.headers)
+
+
+async def test_bedrock_takes_a_bearer_key_too(serve: Serve) -> None:
+    served = serve(BEDROCK, env={"AWS_REGION": "eu-west-1", "AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-1"})
+    served.upstream.on(RUNTIME, ASKED_CONVERSE.streaming())
+    reply = await served.client.post(f"/router/r{CHAT}", chat(stream=True))
+    assert reply.text.endswith("data: [DONE]\n\n")
+    assert served.upstream.last.headers["authorization"] == "Bearer bedrock-api-key-1"
+    assert served.upstream.last.path.endswith("/converse-stream")

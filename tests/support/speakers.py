@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tests.support.eventstream import frame
 from tests.support.scripted import (
     Script,
     chat_reply,
@@ -477,7 +478,109 @@ ASKED_GENERATE: Final = Provider(
     _generate_refusing,
 )
 
-PROVIDERS: Final = (ASKED_CHAT, ASKED_RESPONSES, ASKED_MESSAGES, ASKED_GENERATE)
+
+def _converse_reply(content: list[Json], stop: str = "end_turn") -> Json:
+    usage = {"inputTokens": 9, "outputTokens": 3, "totalTokens": 12}
+    return {
+        "output": {"message": {"role": "assistant", "content": content}}, "stopReason": stop, "usage": usage,
+        "metrics": {"latencyMs": 7},
+    }  # fmt: skip
+
+
+def _converse_stream(words: Sequence[str]) -> list[bytes]:
+    payloads: list[tuple[str, Json]] = [
+        ("messageStart", {"role": "assistant"}),
+        *(("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word}}) for word in words),
+        ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("messageStop", {"stopReason": "end_turn"}),
+        ("metadata", {"usage": _converse_reply([])["usage"], "metrics": {"latencyMs": 7}}),
+    ]
+    return [frame(name, json.dumps(payload).encode()) for name, payload in payloads]
+
+
+def _converse_calling(arguments: Json) -> Script:
+    use = {"toolUseId": "tooluse_1", "name": "weather", "input": arguments}
+    return ok(_converse_reply([{"toolUse": use}], "tool_use"))
+
+
+ASKED_CONVERSE: Final = Provider(
+    "bedrock",
+    "converse.test",
+    "{dialect: bedrock, base-url: 'http://converse.test', models: ['*'], keys: ['${env:ALPHA_1}']}",
+    lambda text: ok(_converse_reply([{"text": text}])),
+    _converse_stream,
+    _converse_calling,
+    lambda code, message: status(code, {"message": message}),
+    "application/vnd.amazon.eventstream",
+)
+
+
+def _cohere_reply(message: Json, finish: str = "COMPLETE") -> Json:
+    counted = {"input_tokens": 9, "output_tokens": 3}
+    return {
+        "id": "c-1", "message": {"role": "assistant", **message}, "finish_reason": finish,
+        "usage": {"billed_units": counted, "tokens": counted},
+    }  # fmt: skip
+
+
+def _cohere_stream(words: Sequence[str]) -> list[bytes]:
+    content = {"type": "text", "text": ""}
+    finished = {"finish_reason": "COMPLETE", "usage": _cohere_reply({})["usage"]}
+    start = {"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}}
+    payloads: list[Json] = [
+        {"type": "message-start", "id": "c-1", "delta": start},
+        {"type": "content-start", "index": 0, "delta": {"message": {"content": content}}},
+        *({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": word}}}} for word in words),
+        {"type": "content-end", "index": 0},
+        {"type": "message-end", "delta": finished},
+    ]
+    return [sse(payload, payload["type"]) for payload in payloads]
+
+
+def _cohere_calling(arguments: Json) -> Script:
+    function = {"name": "weather", "arguments": json.dumps(arguments)}
+    call = {"id": "weather_1", "type": "function", "function": function}
+    return ok(_cohere_reply({"tool_plan": "I will look.", "tool_calls": [call]}, "TOOL_CALL"))
+
+
+ASKED_COHERE: Final = Provider(
+    "cohere",
+    "cohere.test",
+    "{base-url: 'http://cohere.test/v2', models: ['*'], keys: ['${env:ALPHA_2}']}",
+    lambda text: ok(_cohere_reply({"content": [{"type": "text", "text": text}]})),
+    _cohere_stream,
+    _cohere_calling,
+    lambda code, message: status(code, {"id": "c-1", "message": message}),
+)
+
+
+def _ollama_reply(message: Json, done: bool = True) -> Json:
+    reply: Json = {"model": "llama3", "created_at": "2026-11-01T00:00:00Z", "done": done}
+    reply["message"] = {"role": "assistant", **message}
+    if done:
+        reply |= {"done_reason": "stop", "prompt_eval_count": 9, "eval_count": 3, "total_duration": 5}
+    return reply
+
+
+def _ollama_calling(arguments: Json) -> Script:
+    return ok(_ollama_reply({"content": "", "tool_calls": [{"function": {"name": "weather", "arguments": arguments}}]}))
+
+
+ASKED_OLLAMA: Final = Provider(
+    "ollama-native",
+    "ollama.test",
+    "{dialect: ollama, base-url: 'http://ollama.test', models: ['*']}",
+    lambda text: ok(_ollama_reply({"content": text})),
+    lambda words: [
+        json.dumps(piece).encode() + b"\n"
+        for piece in (*(_ollama_reply({"content": word}, done=False) for word in words), _ollama_reply({"content": ""}))
+    ],
+    _ollama_calling,
+    lambda code, message: status(code, {"error": message}),
+    "application/x-ndjson",
+)
+
+PROVIDERS: Final = (ASKED_CHAT, ASKED_RESPONSES, ASKED_MESSAGES, ASKED_GENERATE, ASKED_CONVERSE, ASKED_COHERE)
 
 HOUSE: Final = "\n".join(
     [

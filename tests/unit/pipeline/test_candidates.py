@@ -31,6 +31,7 @@ class NoTransport:
 
 CHAT: Surface = Surface(dialect="openai", operations=("chat", "completions", "embeddings", "models"))
 MESSAGES: Surface = Surface(dialect="anthropic", operations=("messages",))
+STOPGAP: Surface = Surface(dialect="openai", operations=("chat",), stopgap=True)
 GEMINI: Surface = Surface(dialect="gemini", operations=("generate",), version="v1beta")
 
 
@@ -205,7 +206,7 @@ def test_an_entrys_own_model_is_asked_for_whatever_the_client_named() -> None:
 
 
 def test_who_cannot_do_it_is_refused_with_the_reason() -> None:
-    only_gemini = endpoint("gemini", GEMINI, patterns=("*",))
+    only_gemini = endpoint("gemini", Surface(dialect="gemini", operations=("embeddings",)), patterns=("*",))
     only_embeddings = endpoint("voyage", Surface(dialect="openai", operations=("embeddings",)), patterns=("*",))
     plan = made(OPENAI, only_gemini, only_embeddings).plan(call())
     assert asked(plan) == [("openai", "gpt-4o")]
@@ -317,3 +318,54 @@ def test_the_memory_of_plans_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for number in range(100):
         found.plan(call(f"gpt-made-up-{number}"))
         assert len(found._plans) <= 10
+
+
+def ways(plan: Plan) -> list[tuple[str, str, str]]:
+    return [
+        (target.endpoint.name, target.way.provider.codec.name if target.way else "", target.url)
+        for target in plan.targets
+    ]
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "stream", "codec", "path"),
+    [
+        pytest.param((MESSAGES,), False, "anthropic", "/v1/messages", id="anthropic"),
+        pytest.param((GEMINI,), False, "gemini", "/v1beta/models/m%2F1:generateContent", id="gemini"),
+        pytest.param(
+            (GEMINI,), True, "gemini", "/v1beta/models/m%2F1:streamGenerateContent?alt=sse", id="gemini-stream"
+        ),
+        pytest.param((CHAT, MESSAGES), False, "", "/v1/chat/completions", id="the-client-s-own-comes-first"),
+        pytest.param((MESSAGES, CHAT), False, "", "/v1/chat/completions", id="wherever-it-stands"),
+        pytest.param((MESSAGES, STOPGAP), False, "anthropic", "/v1/messages", id="unless-it-is-a-stopgap"),
+        pytest.param((STOPGAP,), False, "", "/v1/chat/completions", id="a-stopgap-is-better-than-nothing"),
+    ],
+)
+def test_the_way_to_a_provider(surfaces: tuple[Surface, ...], stream: bool, codec: str, path: str) -> None:
+    plan = made((endpoint("vendor", *surfaces), "m/1")).plan(call("anything", stream=stream))
+    assert ways(plan) == [("vendor", codec, f"http://127.0.0.1:9{path}")]
+    assert plan.translates == bool(codec)
+
+
+def test_the_first_surface_of_another_dialect_is_the_native_one() -> None:
+    asking = Call("gemini", "generate", "/models/{model}:generateContent", "v1", "m", in_path=True)
+    assert [codec for _, codec, _ in ways(made((endpoint("v", MESSAGES, CHAT), "m")).plan(asking))] == ["anthropic"]
+    assert [codec for _, codec, _ in ways(made((endpoint("v", CHAT, MESSAGES), "m")).plan(asking))] == ["openai-chat"]
+
+
+def test_nothing_is_translated_where_one_provider_is_asked_directly() -> None:
+    plan = made(endpoint("v", MESSAGES), reach="direct").plan(call("m"))
+    assert ways(plan) == [("v", "", "http://127.0.0.1:9/v1/chat/completions")]
+
+
+def test_what_is_not_chat_is_not_translated() -> None:
+    asking = Call("openai", "responses", "/responses/resp_1", "v1", "m")
+    assert made((endpoint("v", MESSAGES), "m")).plan(asking).targets == ()
+    completions = Call("openai", "completions", "/completions", "v1", "m")
+    assert made((endpoint("v", MESSAGES), "m")).plan(completions).targets == ()
+
+
+def test_the_facts_of_the_model_go_with_the_way() -> None:
+    (target,) = made((endpoint("v", MESSAGES, models=("m",)), "m")).plan(call("x", stream=True)).targets
+    assert target.way is not None
+    assert (target.way.facts.model, target.way.facts.provider, target.way.ask_usage) == ("m", "v", True)

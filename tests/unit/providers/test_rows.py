@@ -15,6 +15,7 @@ PROMISED = {
     "fireworks", "openrouter", "perplexity", "cohere", "cerebras", "sambanova", "nvidia", "huggingface", "hyperbolic",
     "nebius", "deepinfra", "moonshot", "zhipu", "qwen", "minimax", "ai21", "anyscale", "replicate", "novita",
     "github", "cloudflare", "azure", "elevenlabs", "stability", "runway", "echo",
+    "bedrock",
 }  # fmt: skip
 
 CHAT_URLS = {
@@ -71,6 +72,8 @@ MESSAGES_URLS = {
 OTHER_URLS: list[tuple[str, Dialect, Operation, str, str]] = [
     ("anthropic", "anthropic", "count-tokens", "/messages/count_tokens",
      "https://api.anthropic.com/v1/messages/count_tokens"),
+    ("bedrock", "bedrock", "chat", "/model/amazon.nova-pro-v1%3A0/converse",
+     "https://bedrock-runtime.${env:AWS_REGION}.amazonaws.com/model/amazon.nova-pro-v1%3A0/converse"),
     ("gemini", "gemini", "generate", "/models/gemini-2.5-pro:generateContent",
      "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:generateContent"),
     ("gemini", "openai", "embeddings", "/embeddings",
@@ -93,7 +96,7 @@ OTHER_URLS: list[tuple[str, Dialect, Operation, str, str]] = [
      "https://api.stability.ai/v2beta/stable-image/generate/core"),
 ]  # fmt: skip
 
-WITHOUT_CHAT = {"perplexity", "replicate", "elevenlabs", "stability", "runway"}
+WITHOUT_CHAT = {"perplexity", "replicate", "elevenlabs", "stability", "runway", "bedrock"}
 
 rows = pytest.mark.parametrize("row", CATALOG.values(), ids=CATALOG.keys())
 
@@ -153,7 +156,7 @@ def test_an_origin_is_a_bare_https_address_unless_it_is_local_or_the_users_own(r
     assert row.origin.startswith("${env:") or (
         re.fullmatch(r"(http://127\.0\.0\.1:\d+|echo://local)", row.origin)
         if row.local
-        else re.fullmatch(r"https://[a-z0-9.-]+", row.origin)
+        else re.fullmatch(r"https://([a-z0-9.-]|\$\{env:[A-Z_]+\})+", row.origin)
     )
 
 
