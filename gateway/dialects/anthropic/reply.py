@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import UpstreamFault
-from gateway.dialects.anthropic.seal import OWN, sealed, sealed_call
+from gateway.dialects.anthropic.seal import OWN, sealed, sealed_call, sealed_redacted
 from gateway.dialects.anthropic.words import (
     EMPTY,
     STOPS,
@@ -142,10 +142,9 @@ def write_block(part: Part) -> dict[str, object] | None:
         case Refusal(text=text) | Audio(transcript=text):
             return {"type": "text", "text": text, "citations": None}
         case Thinking(text="") if part.redacted:
-            return {"type": "redacted_thinking", "data": sealed(part, part.redacted, True)}
+            return {"type": "redacted_thinking", "data": sealed_redacted(part, part.redacted)}
         case Thinking():
-            proof = sealed(part, part.redacted, True) if part.redacted else sealed(part, part.signature, False)
-            return {"type": "thinking", "thinking": part.text, "signature": proof}
+            return {"type": "thinking", "thinking": part.text, "signature": sealed(part)}
         case ToolUse():
             arguments: object = arguments_object(part.arguments)
             if arguments is None:

@@ -21,11 +21,18 @@ CALL: Final = "call"
 """Stands for the vendor of a thought that only carries a call's signature, until it is back on its call."""
 
 
-def sealed(part: Thinking, proof: str, redacted: bool) -> str:
-    """The proof as an Anthropic client is given it. redacted: it is encrypted reasoning, not a signature."""
-    if not proof or part.vendor in ("", OWN):
-        return proof
-    return f"{part.vendor}:{'r' if redacted else 's'}:{part.id}:{proof}"
+def sealed(part: Thinking) -> str:
+    """What an Anthropic client is given as the signature of a thought with words."""
+    if part.redacted:
+        return f"{part.vendor or OWN}:r:{part.id}:{part.redacted}"
+    if part.vendor in ("", OWN):
+        return part.signature
+    return f"{part.vendor}:s:{part.id}:{part.signature}" if part.signature else ""
+
+
+def sealed_redacted(part: Thinking, redacted: str) -> str:
+    """What it is given as the data of an encrypted thought."""
+    return redacted if part.vendor in ("", OWN) else f"{part.vendor}:r:{part.id}:{redacted}"
 
 
 def sealed_call(call: ToolUse) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.reply import stop_details
-from gateway.dialects.anthropic.seal import sealed, sealed_call
+from gateway.dialects.anthropic.seal import sealed, sealed_call, sealed_redacted
 from gateway.dialects.anthropic.words import WRITTEN_STOPS, write_citation, write_delta_usage, write_usage
 from gateway.dialects.canonical import (
     Audio,
@@ -36,6 +36,7 @@ from gateway.dialects.canonical import (
 )
 
 _encode: Final = msgspec.json.encode
+_EMPTY_THOUGHT: Final[dict[str, object]] = {"type": "thinking", "thinking": "", "signature": ""}
 _PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _BLOCK_STOP: Final = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
@@ -48,10 +49,10 @@ _CITATION: Final = b'{"type":"citations_delta","citation":'
 
 
 class _Open:
-    """The block that is being written. lead: how its deltas begin, b"" where it has none. signature, redacted: what
-    was gathered of them."""
+    """The block that is being written. lead: how its deltas begin. signature, redacted: what was gathered of them.
+    begun: the start of the block is written; that of a thought waits until it is known whether it has words."""
 
-    __slots__ = ("index", "lead", "number", "part", "redacted", "signature")
+    __slots__ = ("begun", "index", "lead", "number", "part", "redacted", "signature")
 
     def __init__(self, index: int, number: int, part: Part, lead: bytes) -> None:
         self.index = index
@@ -60,6 +61,7 @@ class _Open:
         self.lead = lead
         self.signature = ""
         self.redacted = ""
+        self.begun = False
 
 
 class MessagesWriter:
@@ -155,7 +157,10 @@ class MessagesWriter:
             case Delta(kind="audio"):
                 pass
             case Delta(text=text):
-                if text and block.lead:
+                if text:
+                    if not block.begun:
+                        block.begun = True
+                        out.append(_block_start(block.number, _EMPTY_THOUGHT))
                     out.append(_DELTA % (block.number, block.lead + _encode(text)))
             case Cited(citation=citation):
                 if isinstance(block.part, Text):
@@ -168,49 +173,53 @@ class MessagesWriter:
 
     def _start(self, event: PartStart, out: list[bytes]) -> None:
         part = event.part
+        block = self._open = _Open(event.index, self._number, part, _TEXT)
+        self._number += 1
+        shown: dict[str, object] = {"type": "text", "text": "", "citations": None}
         first = ""
-        lead = _TEXT
-        shown: dict[str, object]
         match part:
-            case Thinking(redacted=redacted, text="") if redacted:
-                lead = b""
-                shown = {"type": "redacted_thinking", "data": sealed(part, redacted, True)}
             case Thinking(text=first):
-                lead = _THOUGHT
-                shown = {"type": "thinking", "thinking": "", "signature": ""}
+                block.lead = _THOUGHT
+                block.signature, block.redacted = part.signature, part.redacted
             case ToolUse(arguments=first):
-                lead = _JSON
+                block.lead = _JSON
+                block.signature = part.signature
                 shown = {"type": "tool_use", "id": part.id, "name": part.name, "input": {}}
             case Text(text=first) | Refusal(text=first) | Audio(transcript=first):
                 self._refused = self._refused or isinstance(part, Refusal)
-                shown = {"type": "text", "text": "", "citations": None}
             case _:
-                shown = {"type": "text", "text": "", "citations": None}
-        number = self._number
-        self._number += 1
-        block = self._open = _Open(event.index, number, part, lead)
-        if isinstance(part, Thinking):
-            block.signature, block.redacted = part.signature, part.redacted
-        elif isinstance(part, ToolUse):
-            block.signature = part.signature
-        out.append(_block_start(number, shown))
+                pass
+        if not isinstance(part, Thinking):
+            block.begun = True
+            out.append(_block_start(block.number, shown))
         if first:
-            out.append(_DELTA % (number, lead + _encode(first)))
+            self._tell(block, Delta(event.index, first), out)
         if isinstance(part, Text):
-            out.extend(_DELTA % (number, _CITATION + _encode(write_citation(one))) for one in part.citations)
+            out.extend(_DELTA % (block.number, _CITATION + _encode(write_citation(one))) for one in part.citations)
 
     def _close(self, out: list[bytes]) -> None:
         block = self._open
         if block is None:
             return
         self._open = None
-        proof = block.redacted or block.signature
-        if proof and isinstance(block.part, Thinking) and block.lead:
-            out.append(_DELTA % (block.number, _SIGNATURE + _encode(sealed(block.part, proof, bool(block.redacted)))))
+        if isinstance(block.part, Thinking):
+            self._prove(block, block.part, out)
         out.append(_BLOCK_STOP % block.number)
         if isinstance(block.part, ToolUse) and block.signature:
             signed = msgspec.structs.replace(block.part, signature=block.signature)
             self._carry(sealed_call(signed), out)
+
+    def _prove(self, block: _Open, part: Thinking, out: list[bytes]) -> None:
+        """What comes last of a thought; all of it, where it had no words."""
+        if not block.begun:
+            if block.redacted:
+                data = sealed_redacted(part, block.redacted)
+                out.append(_block_start(block.number, {"type": "redacted_thinking", "data": data}))
+                return
+            out.append(_block_start(block.number, _EMPTY_THOUGHT))
+        proof = sealed(msgspec.structs.replace(part, signature=block.signature, redacted=block.redacted))
+        if proof:
+            out.append(_DELTA % (block.number, _SIGNATURE + _encode(proof)))
 
     def _carry(self, proof: str, out: list[bytes]) -> None:
         """A thought without words, for a call's signature."""
@@ -218,7 +227,7 @@ class MessagesWriter:
             number = self._number
             self._number += 1
             out += (
-                _block_start(number, {"type": "thinking", "thinking": "", "signature": ""}),
+                _block_start(number, _EMPTY_THOUGHT),
                 _DELTA % (number, _SIGNATURE + _encode(proof)),
                 _BLOCK_STOP % number,
             )
