@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.assemble.access import secrets_of
+from gateway.assemble.access import key_set_name, secrets_of
 from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
@@ -132,8 +132,13 @@ class Gateway:
 
     def fetch_keys(self) -> None:
         """Ask the issuers of tokens for their keys, so that no request has to wait for them."""
-        for keys in self.runtime.key_sets.values():
-            self.runtime.behind.start(keys.refresh())
+        sets = self.runtime.key_sets
+        wanted = {key_set_name(issuer) for issuer in self.house.spec.auth.jwt}
+        for name in list(sets):
+            if name in wanted:
+                self.runtime.behind.start(sets[name].refresh())
+            else:
+                del sets[name]
 
     async def drain(self, limit: float) -> None:
         """Let what is under way go on for `limit` seconds, then end it."""

@@ -17,7 +17,7 @@ from gateway.core.moments import end_of, moment_text
 from gateway.core.secret import Secret
 from gateway.pipeline.authenticate import Caller, Gate, Signing
 from gateway.policy.networks import Networks
-from gateway.runtime import Runtime
+from gateway.runtime import IssuerName, Runtime
 from gateway.store.protocol import NonceStore
 
 _KEYED: Final = "hmac-sha256:"
@@ -61,6 +61,11 @@ def access_of(holder: sp.GatewayKey | sp.JwtIssuer, known: frozenset[str]) -> Ac
     if holder.models is None and holder.providers is None:
         return None
     return Access(holder.models, None if holder.providers is None else frozenset(holder.providers), known)
+
+
+def key_set_name(issuer: sp.JwtIssuer) -> IssuerName:
+    """Under which name the runtime keeps its public keys."""
+    return issuer.issuer, issuer.jwks_url or "", issuer.algorithms
 
 
 def networks_of(holder: sp.GatewayKey | sp.JwtIssuer) -> Networks | None:

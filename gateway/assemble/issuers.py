@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.assemble.access import access_of, networks_of
+from gateway.assemble.access import access_of, key_set_name, networks_of
 from gateway.config import spec as sp
 from gateway.core.units import seconds
 from gateway.pipeline.tokens import FixedKeys, Issuer, KeySource, Tokens
@@ -51,7 +51,7 @@ def _rules(issuer: sp.JwtIssuer) -> ClaimRules:
 def _keys(issuer: sp.JwtIssuer, runtime: Runtime) -> KeySource:
     if issuer.jwks_file is not None:
         return FixedKeys(read_keys(Path(issuer.jwks_file).read_bytes(), issuer.algorithms))
-    name = (issuer.issuer, issuer.jwks_url or "", issuer.algorithms)
+    name = key_set_name(issuer)
     keys = runtime.key_sets.get(name)
     if keys is None:
         keys = runtime.key_sets[name] = KeySet(
