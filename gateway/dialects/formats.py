@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
-from gateway.dialects import anthropic, bedrock, cohere, gemini, openai_chat, openai_responses
+from gateway.dialects import anthropic, bedrock, cohere, gemini, ollama, openai_chat, openai_responses
 from gateway.dialects.codec import Codec
 from gateway.dialects.counting import anthropic_counting, gemini_counting, responses_counting
 
@@ -70,6 +70,15 @@ ROWS: Final[tuple[Format, ...]] = (
         codec=cohere.CODEC,
         suffix="/chat",
         stream_suffix="/chat",
+        served=False,
+    ),
+    Format(
+        dialect="ollama",
+        operation="chat",
+        codec=ollama.CODEC,
+        suffix="/api/chat",
+        stream_suffix="/api/chat",
+        stream_types=(b"application/x-ndjson",),
         served=False,
     ),
     Format(
