@@ -156,9 +156,7 @@ def of_openai(raw: OpenAIUsage | None) -> Usage | None:
             return None
         reasoning = raw.reasoning_tokens
         output = (output or 0) + (reasoning or 0) + raw.citation_tokens
-    elsewhere = next(
-        (one for one in (raw.prompt_cache_hit_tokens, raw.cached_tokens, raw.cache_read_input_tokens) if one), None
-    )
+    elsewhere = raw.prompt_cache_hit_tokens or raw.cached_tokens or raw.cache_read_input_tokens
     audio_output = given.audio_tokens if given is not None else None
     if taken is None:
         return _usage(prompt, output, elsewhere, reasoning=reasoning, audio_output=audio_output)
