@@ -50,6 +50,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.sse import events as sse_events
+from tests.support.any_request import REQUESTS
 from tests.support.fold import fold
 
 CALL = Call("anthropic", "messages", "/messages", "v1", "claude-opus-5-5")
@@ -290,6 +291,53 @@ def _comparable(request: Request) -> object:
             if "arguments" in part:
                 part["arguments"] = json.loads(part["arguments"])
     return tree
+
+
+_facts = st.builds(
+    TargetFacts,
+    model=st.sampled_from(
+        [
+            "claude-3-haiku-20240307",
+            "claude-sonnet-4-5",
+            "claude-opus-4-1-20250805",
+            "claude-opus-4-6",
+            "claude-opus-5-5",
+            "claude-mythos-5-2",
+            "another-vendors-model",
+        ]
+    ),
+    max_output=st.sampled_from([0, 4096]),
+    reasoning=st.sampled_from([None, False]),
+    provider=st.sampled_from(["", "anthropic", "vertex", "deepseek"]),
+)
+
+
+@given(request=REQUESTS, facts=_facts)
+def test_whatever_is_asked_is_written_as_anthropic_demands(request: Request, facts: TargetFacts) -> None:
+    body = msgspec.json.decode(CODEC.write_request(request, facts).body)
+    assert body["max_tokens"] >= 1
+    assert ("model" in body) != ("anthropic_version" in body)
+    turns = body["messages"]
+    assert turns[0]["role"] == "user"
+    assert all(before["role"] != after["role"] for before, after in pairwise(turns))
+    used = False
+    for turn in turns:
+        assert turn["content"]
+        blocks = turn["content"] if isinstance(turn["content"], list) else []
+        kinds = [block["type"] for block in blocks]
+        if turn["role"] == "user":
+            assert kinds == sorted(kinds, key=lambda kind: kind != "tool_result")
+        used = used or "tool_use" in kinds
+        assert all(block["text"].strip() for block in blocks if block["type"] == "text")
+    assert not used or body["tools"]
+    thinking = body.get("thinking", {})
+    if thinking.get("type") == "enabled":
+        assert 1024 <= thinking["budget_tokens"] < body["max_tokens"]
+    if thinking.get("type") in ("enabled", "adaptive"):
+        assert "temperature" not in body
+        assert "top_k" not in body
+    if thinking.get("type") == "enabled":
+        assert body.get("tool_choice", {"type": "auto"})["type"] in ("auto", "none")
 
 
 def _survives(read: Callable[[], object]) -> None:

@@ -65,17 +65,18 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
     if format_tool:
         # Beside tools of the client's own the model picks; it must call one of them or give the answer.
         choice = {"type": "tool", "name": format_tool} if len(tools) == 1 else {"type": "any"}
+    most = _most(request, facts, losses)
     thought = think(
         request.reasoning if facts.reasoning is not False else None,
         traits,
-        request.max_tokens,
+        most,
         facts.max_output,
         losses,
     )
     if facts.reasoning is False and request.reasoning is not None and request.reasoning.effort != "none":
         losses.append(Loss("reasoning", "hint", "the model does not think"))
     _keep_compatible(request, thought, traits, choice, losses)
-    body["max_tokens"] = _max_tokens(thought.max_tokens, request, facts, losses)
+    body["max_tokens"] = max(thought.max_tokens, 1)
     if system:
         body["system"] = _plain_or_blocks(system)
     body["messages"] = messages
@@ -96,12 +97,13 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
     return Encoded(blobs.encode(body), tuple(losses), format_tool)
 
 
-def _max_tokens(number: int, request: Request, facts: TargetFacts, losses: list[Loss]) -> int:
-    if facts.max_output and number > facts.max_output:
-        if request.max_tokens is not None:
-            losses.append(Loss("max_tokens", "changed", f"{number} -> {facts.max_output}"))
-        return facts.max_output
-    return max(number, 1)
+def _most(request: Request, facts: TargetFacts, losses: list[Loss]) -> int | None:
+    """The client's limit, within what the model can give."""
+    asked, most = request.max_tokens, facts.max_output
+    if asked is None or not most or asked <= most:
+        return asked
+    losses.append(Loss("max_tokens", "changed", f"{asked} -> {most}"))
+    return most
 
 
 def _system(request: Request, losses: list[Loss]) -> list[dict[str, object]]:
