@@ -16,7 +16,7 @@ _BY_WORD: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "NOPERM",
         "permission",
-        "its user may not do this: allow it `+@read +@write +@scripting +@connection` on our keys",
+        "its user may not do this: allow it `+@read +@write +@scripting +@connection +time` on our keys",
     ),
     ("READONLY", "read-only", "it is a read-only replica: name the primary in store.url, or use redis+sentinel://"),
     ("OOM", "full", "its memory is full: raise its `maxmemory`, or set a `maxmemory-policy` that evicts"),

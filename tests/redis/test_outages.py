@@ -193,6 +193,16 @@ async def test_a_user_without_rights_is_named(server: RedisServer) -> None:
         assert "its user may not do this" in str(fault)
 
 
+async def test_the_rights_that_are_asked_for_are_enough(server: RedisServer) -> None:
+    rights = ["+@read", "+@write", "+@scripting", "+@connection", "+time"]
+    server.cli("ACL", "SETUSER", "guest", "on", ">guest-0123456789", "~t:*", *rights)
+    async with limits(server.url.replace("//", "//guest:guest-0123456789@"), Told(), "closed") as store:
+        assert (await store.take(ONE)).granted
+        store.settle([(ONE[0], 1)])
+        while (await store.take([Take("a", SLOW, 0)])).standings[0].remaining != 10:
+            pass
+
+
 async def test_full_memory_is_named_and_mended(server: RedisServer) -> None:
     told = Told()
     async with limits(server.url, told, "closed") as store:
