@@ -17,13 +17,13 @@ import msgspec
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange, Handler, Headers, Layer, Reply
 from gateway.core.usage import Room
+from gateway.pipeline.identity import identity_of
 from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.limits import (
     Pricer,
     Rule,
     Scope,
     name_of_caller,
-    name_of_credential,
     name_of_user,
     price_wanted,
     tokens_wanted,
@@ -144,8 +144,8 @@ class Gate:
         rules: list[Rule] = []
         names: list[str] = []
         whose: dict[Scope, str] = {
-            "per-api-key": _name(exchange),
-            "gateway-key": _name(exchange),
+            "per-api-key": identity_of(exchange),
+            "gateway-key": identity_of(exchange),
             "per-team": name_of_caller(exchange.team) if exchange.team else "",
             "per-end-user": name_of_user(user) if user else "",
             "total": "all",
@@ -250,14 +250,6 @@ class Gate:
 
     def _count(self, exchange: Exchange, rule: Rule) -> None:
         self._counting.metrics.count_denial(exchange.router, rule.scope, rule.unit, enforced=not rule.shadow)
-
-
-def _name(exchange: Exchange) -> str:
-    if exchange.caller:
-        return f"key:{name_of_caller(exchange.caller)}"
-    if exchange.credential:
-        return name_of_credential(exchange.credential)
-    return f"address:{name_of_caller(exchange.client)}"
 
 
 def _end_user(headers: Headers) -> str:

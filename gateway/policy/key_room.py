@@ -33,7 +33,8 @@ class KeyBucket:
     def see(self, remaining: int, reset: float, now: float) -> None:
         """What the store said: the whole units left, and the seconds until it is full, which tell the rest."""
         rate = self.rate
-        self._left = max(rate.capacity - reset * _SECOND * rate.capacity / rate.period, float(remaining))
+        left = rate.capacity - reset * _SECOND * rate.capacity / rate.period
+        self._left = max(left, float(remaining)) if remaining else left
         self._stamp = now
 
     def give_back(self, amount: int) -> None:
