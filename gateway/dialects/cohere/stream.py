@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,15 +22,15 @@ from gateway.dialects.frames import Frames
 from gateway.dialects.tokens import CohereUsage, of_cohere
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_Nothing = list[msgspec.Raw]
-"""message-start has empty arrays where the events after it have one object each."""
 
 
 class _Message(msgspec.Struct):
-    content: Content | _Nothing | None = None
+    """message-start has arrays where the events after it have one object each."""
+
+    content: Content | list[Content] | None = None
     tool_plan: str | None = None
-    tool_calls: Call | _Nothing | None = None
-    citations: CohereCitation | _Nothing | None = None
+    tool_calls: Call | list[Call] | None = None
+    citations: CohereCitation | list[CohereCitation] | None = None
 
 
 class _Delta(msgspec.Struct):
@@ -49,6 +49,8 @@ class _Chunk(msgspec.Struct):
     error: object = None
     message: object = None
 
+
+One = TypeVar("One")
 
 _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
@@ -98,11 +100,11 @@ class Reader:
         assembly, number = self._assembly, chunk.index or 0
         match kind:
             case "content-delta" | "content-start":
-                if isinstance(message.content, Content):
-                    assembly.content(number, message.content, token_logprobs(chunk.logprobs), out)
+                for content in _each(message.content):
+                    assembly.content(number, content, token_logprobs(chunk.logprobs), out)
             case "tool-call-delta" | "tool-call-start":
-                if isinstance(message.tool_calls, Call):
-                    assembly.call(number, message.tool_calls, out)
+                for call in _each(message.tool_calls):
+                    assembly.call(number, call, out)
             case "tool-plan-delta":
                 assembly.plan(message.tool_plan or "", out)
             case "content-end":
@@ -110,8 +112,8 @@ class Reader:
             case "tool-call-end":
                 assembly.end_call(number, out)
             case "citation-start":
-                if isinstance(message.citations, CohereCitation):
-                    assembly.cite(message.citations, out)
+                for citation in _each(message.citations):
+                    assembly.cite(citation, out)
             case "message-end":
                 if delta.error or delta.finish_reason in FAILURES:
                     self._fail(delta.error or "", delta.finish_reason or "", out)
@@ -125,6 +127,12 @@ class Reader:
     def _fail(self, message: str, kind: str, out: list[Event]) -> None:
         self._over = True
         out.append(Failed(message, 0, kind))
+
+
+def _each(found: One | list[One] | None) -> list[One]:
+    if found is None:
+        return []
+    return found if isinstance(found, list) else [found]
 
 
 def _words(chunk: _Chunk) -> str:

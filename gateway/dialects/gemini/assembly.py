@@ -105,10 +105,8 @@ class Assembly:
                     choice = self._choices[index] = _Choice(index)
                 if not choice.finished:
                     self._candidate(choice, candidate)
-        elif chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason and not self._choices:
-            self._choices[0] = choice = _Choice(0)
-            choice.finished = self.complete = True
-            events.append(Finish("content-filter"))
+        elif chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
+            self._block()
         return events
 
     def end(self) -> list[Event]:
@@ -122,6 +120,13 @@ class Assembly:
                 self._finish(choice, "other")
         events.append(End(self.usage))
         return events
+
+    def _block(self) -> None:
+        """The prompt was refused, at once or, by a filter that lags behind, in the middle of the answer."""
+        self.complete = True
+        for choice in list(self._choices.values()) or [self._choices.setdefault(0, _Choice(0))]:
+            if not choice.finished:
+                self._finish(choice, "content-filter")
 
     def _candidate(self, choice: _Choice, candidate: wire.Candidate) -> None:
         logprobs = _logprobs(candidate.logprobs_result) if candidate.logprobs_result is not None else ()

@@ -162,6 +162,11 @@ def test_a_prompt_that_was_blocked() -> None:
     assert found == [Start(usage=Usage(3, 0)), Finish("content-filter"), End(Usage(3, 0))]
 
 
+def test_a_filter_that_lags_behind_ends_the_answer() -> None:
+    found = read(sse(TEXT_STREAM[0], {"promptFeedback": {"blockReason": "SAFETY"}}))
+    assert found == [*TEXT_EVENTS[:3], PartEnd(0), Finish("content-filter"), End(Usage(3, 0))]
+
+
 def test_a_bad_event_among_good_ones_is_stepped_over() -> None:
     bad = b'data: {oops\n\ndata: [1]\n\ndata: {"candidates": 3}\n\n: comment\n\n'
     first, *rest = TEXT_STREAM
