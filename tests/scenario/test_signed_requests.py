@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,6 +163,22 @@ async def test_a_signature_is_no_way_around_the_lists(serve: Serve) -> None:
     body = json.dumps(chat("claude-sonnet-4-5")).encode()
     reply = await post(served, signed(body), body)
     assert (reply.status, reply.headers["x-gateway-error"]) == (403, "access_denied")
+
+
+async def test_the_page_shows_how_to_sign(serve: Serve) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text("utf-8")
+    [source] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(source.strip().splitlines()) <= 12
+    shown: dict[str, Any] = {}
+    exec(source, shown)
+    shown["time"] = SimpleNamespace(time=lambda: NOW)
+    served = house(serve)
+    for _ in range(2):
+        request = shown["signed"](f"https://gateway.test{PATH}", BODY, "always", SECRET)
+        assert request.data == BODY
+        assert (await post(served, dict(request.header_items()))).status == 200
+    request = shown["signed"](f"https://gateway.test{PATH}", BODY, "always", f"{SECRET}x")
+    await refused(served, dict(request.header_items()))
 
 
 class Away:
