@@ -91,10 +91,10 @@ class Flight:
                     piece = b"".join(self.chunks[at:])
                     at = len(self.chunks)
                     yield piece
-                elif self.ended:
-                    return
                 elif self.failed or self.overflowed:
                     raise UpstreamFault("cut", "The reply that this request shared with another broke off.")
+                elif self.ended:
+                    return
                 else:
                     await self.changed()
         finally:
