@@ -43,7 +43,7 @@ PATHS: Final = {
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/gemini-2.5-flash:generateContent",
 }
-MINIMUM: Final[dict[str, int]] = {"anthropic": 25, "bedrock": 15}
+MINIMUM: Final[dict[str, int]] = {"anthropic": 25, "bedrock": 15, "openai-chat": 25, "openai-responses": 25}
 """Cases that a finished dialect has at least; a dialect that is not in here is still being written."""
 
 

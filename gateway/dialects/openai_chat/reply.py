@@ -362,7 +362,7 @@ def _write_choice(choice: Choice, created: int, blobs: BlobWriter) -> _ChoiceOut
             case Thinking():
                 thoughts.append(part)
             case ToolUse():
-                function = _FunctionOut(part.name, part.arguments)
+                function = _FunctionOut(part.name, part.arguments or "{}")
                 calls.append(_CallOut(part.id, "function", function, extra_of(part.signature)))
             case Audio():
                 data = blobs.place(part.content) if part.content is not None else ""

@@ -20,6 +20,7 @@ from gateway.dialects.canonical import (
     Finish,
     Image,
     Part,
+    PartEnd,
     PartStart,
     Ping,
     Refusal,
@@ -78,15 +79,16 @@ class _Delta(msgspec.Struct, omit_defaults=True):
 
 class _Turn:
     """One choice under way. said: by a part's index, the bytes in front of its text. calls: by a part's index, the
-    number of its tool call. parts: those whose later pieces need to know what they are. starts, lengths: of texts,
-    in characters of the whole message."""
+    number of its tool call. bare: calls that have no arguments yet. parts: those whose later pieces need to know what
+    they are. starts, lengths: of texts, in characters of the whole message."""
 
-    __slots__ = ("calls", "head", "lengths", "parts", "said", "starts")
+    __slots__ = ("bare", "calls", "head", "lengths", "parts", "said", "starts")
 
     def __init__(self, head: bytes) -> None:
         self.head = head
         self.said: dict[int, bytes] = {}
         self.calls: dict[int, int] = {}
+        self.bare: set[int] = set()
         self.parts: dict[int, Part] = {}
         self.starts: dict[int, int] = {}
         self.lengths: dict[int, int] = {}
@@ -130,6 +132,8 @@ class ChatWriter:
                 self._turn(0, out)
             case Cited():
                 self._cite(event, out)
+            case PartEnd():
+                self._close(event, out)
             case Finish():
                 self._finish(event, out)
             case End():
@@ -189,6 +193,8 @@ class ChatWriter:
             case ToolUse():
                 turn.parts[index] = part
                 number = turn.calls[index] = len(turn.calls)
+                if not part.arguments:
+                    turn.bare.add(index)
                 call = _Call(
                     number,
                     part.id,
@@ -226,6 +232,7 @@ class ChatWriter:
                 after = _QUIET if not event.logprobs else _telling(event.logprobs)
                 out.append(before + _encode(event.text) + after + self._tail)
             case "arguments":
+                turn.bare.discard(index)
                 before = turn.head + b'"tool_calls":[{"index":%d,"function":{"arguments":' % turn.calls.get(index, 0)
                 out.append(before + _encode(event.text) + b"}}]" + _QUIET + self._tail)
             case "audio":
@@ -248,6 +255,12 @@ class ChatWriter:
             )
             if (detail := detail_of(proof, event.index, told=True)) is not None:
                 self._say(turn, _Delta(reasoning_details=[detail]), out)
+
+    def _close(self, event: PartEnd, out: list[bytes]) -> None:
+        turn = self._turns.get(event.choice)
+        if turn is not None and event.index in turn.bare:
+            # Clients parse what they put together, and nothing is no JSON.
+            self._delta(Delta(event.index, "{}", "arguments", event.choice), out)
 
     def _cite(self, event: Cited, out: list[bytes]) -> None:
         turn = self._turn(event.choice, out)

@@ -236,7 +236,7 @@ def _items(choice: Choice, reply: str, blobs: BlobWriter) -> list[Item]:
             case Thinking():
                 items.append(thought_item(part, item_id("rs", reply, number), "completed"))
             case ToolUse():
-                items.append(call_item(part, item_id("fc", reply, number), part.arguments, "completed"))
+                items.append(call_item(part, item_id("fc", reply, number), part.arguments or "{}", "completed"))
             case Image():
                 result = blobs.place(part.content) if part.content is not None else None
                 items.append(ImageItem(item_id("ig", reply, number), "completed", result))

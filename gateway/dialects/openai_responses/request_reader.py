@@ -57,6 +57,8 @@ def read_request(body: bytes, call: Call) -> Request:
     elif asked.input:
         reader.take(asked.input, "input")
     system, messages = reader.read()
+    # Of an item that is lost as a whole, what was in it need not be said.
+    gone = {loss.field for loss in lost}
     return Request(
         model=asked.model or call.model,
         messages=messages,
@@ -72,7 +74,7 @@ def read_request(body: bytes, call: Call) -> Request:
         user=asked.safety_identifier or asked.user or "",
         metadata=asked.metadata if opens(asked.metadata, b"{") and bytes(asked.metadata) != b"{}" else None,
         service_tier=asked.service_tier or "",
-        unread=tuple(untold),
+        unread=tuple(name for name in untold if name.partition(".")[0] not in gone),
         lost=tuple(lost),
     )
 

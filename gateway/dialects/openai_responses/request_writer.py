@@ -28,13 +28,13 @@ _HOSTED: Final = {
 }
 
 
-class _Function(msgspec.Struct, omit_defaults=True, tag_field="type", tag="function"):
+class _Function(msgspec.Struct, omit_defaults=True, kw_only=True, tag_field="type", tag="function"):
     """parameters and strict are always written: what is left out is taken as strict."""
 
     name: str
+    description: str = ""
     parameters: msgspec.Raw
     strict: bool
-    description: str = ""
 
 
 class _Named(msgspec.Struct, tag_field="type", tag="function"):
@@ -115,7 +115,7 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
     elif request.service_tier:
         losses.append(Loss("service_tier"))
     if request.n > 1:
-        losses.append(Loss("n", "meaning", "the target gives one answer"))
+        losses.append(Loss("n", "changed", f"n {request.n} -> 1"))
     if any(name != "text" for name in request.modalities):
         losses.append(Loss("modalities", "meaning", "the target answers in text"))
     return Encoded(blobs.encode(body), tuple(losses))
@@ -157,7 +157,9 @@ def _put_tools(body: _Body, request: Request, facts: TargetFacts, losses: list[L
             if tool.cache is not None:
                 losses.append(Loss(f"tools[{index}].cache_control"))
             parameters = tool.parameters if tool.parameters is not None else _NO_PARAMETERS
-            tools.append(_Function(tool.name, parameters, bool(tool.strict), tool.description))
+            tools.append(
+                _Function(name=tool.name, description=tool.description, parameters=parameters, strict=bool(tool.strict))
+            )
         elif (hosted := _hosted(tool, index, facts, losses)) is not None:
             tools.append(hosted)
     if tools and facts.tools is False:

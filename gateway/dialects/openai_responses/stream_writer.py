@@ -64,12 +64,12 @@ class _Part:
         "citations",
         "content",
         "id",
-        "item",
         "lead",
         "logprobs",
         "number",
         "part",
         "proof",
+        "redacted",
         "said",
         "shown",
         "tail",
@@ -84,10 +84,10 @@ class _Part:
         self.tail = b"}\n\n"
         self.said: list[str] = []
         self.proof: list[str] = []
+        self.redacted = False
         self.citations: list[Annotation] = []
         self.logprobs: list[TokenLogprob] = []
         self.shown: Content | None = None
-        self.item: Item | None = None
 
 
 class ResponsesWriter:
@@ -200,6 +200,7 @@ class ResponsesWriter:
                     part, self._add(thought_item(Thinking(id=identity), identity, "in_progress"), out), identity
                 )
                 opened.proof.append(part.redacted or part.signature)
+                opened.redacted = bool(part.redacted)
                 self._open[event.index] = opened
                 if part.text:
                     self._delta(Delta(event.index, part.text), out)
@@ -262,8 +263,7 @@ class ResponsesWriter:
                 self._say(opened, event, out)
             case "signature" | "redacted":
                 opened.proof.append(event.text)
-                if isinstance(part := opened.part, Thinking) and event.kind == "redacted":
-                    opened.part = msgspec.structs.replace(part, redacted="?")
+                opened.redacted = opened.redacted or event.kind == "redacted"
             case "audio":
                 pass
 
@@ -296,6 +296,8 @@ class ResponsesWriter:
         place: dict[str, object] = {"item_id": opened.id, "output_index": opened.number}
         match opened.part:
             case ToolUse():
+                # Clients parse it, and nothing is no JSON.
+                said = said or "{}"
                 self._tell("response.function_call_arguments.done", {**place, "arguments": said}, out)
                 part = opened.part
                 if opened.proof:
@@ -316,8 +318,8 @@ class ResponsesWriter:
         proof = "".join(opened.proof)
         whole = Thinking(
             text=said,
-            redacted=proof if part.redacted else "",
-            signature="" if part.redacted else proof,
+            redacted=proof if opened.redacted else "",
+            signature="" if opened.redacted else proof,
             vendor=part.vendor,
             id=opened.id,
         )

@@ -312,7 +312,7 @@ def test_a_function_is_strict_only_where_that_was_asked_for() -> None:
     ("members", "field", "effect"),
     [
         ({"stop": ("END",)}, "stop", "changed"),
-        ({"n": 2}, "n", "meaning"),
+        ({"n": 2}, "n", "changed"),
         ({"modalities": ("text", "audio")}, "modalities", "meaning"),
         ({"sampling": Sampling(seed=7)}, "seed", "hint"),
         ({"sampling": Sampling(top_k=7)}, "top_k", "hint"),
