@@ -130,7 +130,7 @@ class Calls(ABC):
             if answer.startswith("ASK "):
                 # Holds for the one call behind it. That the node lacks the script must not be what it is for.
                 packed = whole or packed
-                connection.call(_ASKING)
+                connection.call(_ASKING).add_done_callback(_take_no_notice)
             again = await connection.call(packed)
             if not isinstance(again, ReplyError):
                 return again
@@ -147,3 +147,8 @@ class Calls(ABC):
             await self._recover(connection, reply, packed, whole, hot=hot)
         except StoreDown as fault:
             self._watch.failed(fault)
+
+
+def _take_no_notice(asking: asyncio.Future[object]) -> None:
+    """Whatever became of it, the call behind it says so."""
+    asking.exception()

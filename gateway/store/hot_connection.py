@@ -9,6 +9,7 @@ when one call is late the connection ends, because nobody can tell its reply fro
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -17,6 +18,9 @@ from hiredis import HiredisError, Reader
 
 from gateway.store.faults import garbage, lost, too_late
 from gateway.store.protocol import StoreDown
+
+SECOND_LOOK: Final = 0.001
+"""Seconds that a late call has for its reply to be read."""
 
 LARGEST_REPLY: Final = 256 * 1024 * 1024
 """Bytes of one reply that is not complete."""
@@ -27,7 +31,7 @@ class HotConnection(asyncio.Protocol):
     goes on. place: host and port."""
 
     __slots__ = (
-        "_due", "_ended", "_loop", "_out", "_reader", "_timeout", "_timer", "_transport", "fault",
+        "_due", "_ended", "_late", "_loop", "_out", "_reader", "_timeout", "_timer", "_transport", "fault",
         "place",
     )  # fmt: skip
 
@@ -48,6 +52,7 @@ class HotConnection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._due: deque[tuple[asyncio.Future[object], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._late: asyncio.Future[object] | None = None
         self.fault: StoreDown | None = None
 
     def call(self, packed: bytes) -> asyncio.Future[object]:
@@ -91,15 +96,22 @@ class HotConnection(asyncio.Protocol):
     def _look(self) -> None:
         """The timer: is the oldest call late? It is not moved for every reply, only when it has run out."""
         self._timer = None
-        if self._due:
-            due = self._due[0][1]
-            if due <= self._loop.time():
-                self.end(too_late(self.place))
-            else:
-                self._timer = self._loop.call_at(due, self._look)
+        if not self._due:
+            return
+        loop = self._loop
+        oldest, due = self._due[0]
+        if due > loop.time():
+            self._timer = loop.call_at(due, self._look)
+        elif self._late is oldest:
+            self.end(too_late(self.place))
+        else:
+            # It may have been this process that stood still, with the reply in the socket: that is read first.
+            self._late = oldest
+            self._timer = loop.call_later(SECOND_LOOK, self._look)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        _keep_alive(transport)
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
@@ -126,3 +138,15 @@ class HotConnection(asyncio.Protocol):
 def _copy(fault: StoreDown) -> StoreDown:
     """Each raise adds to an exception's traceback, so each call has its own."""
     return StoreDown(str(fault), fault.kind)
+
+
+def _keep_alive(transport: asyncio.BaseTransport) -> None:
+    """Have the system find out when the other side has gone without a word, before a call does."""
+    wire: socket.socket | None = transport.get_extra_info("socket")
+    if wire is None:
+        return
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        # Not every system has them all.
+        if hasattr(socket, option):
+            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

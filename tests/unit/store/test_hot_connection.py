@@ -7,7 +7,7 @@ import asyncio
 import hiredis
 import pytest
 
-from gateway.store.hot_connection import LARGEST_REPLY, HotConnection
+from gateway.store.hot_connection import LARGEST_REPLY, SECOND_LOOK, HotConnection
 from gateway.store.protocol import StoreDown
 from tests.support.virtual_time import elapsed
 
@@ -76,8 +76,28 @@ async def test_a_late_reply_ends_the_connection_at_the_deadline_of_the_oldest() 
     for call in (early, late):
         with pytest.raises(StoreDown, match="does not answer in time"):
             await call
-    assert elapsed() == TIMEOUT
+    assert elapsed() == TIMEOUT + SECOND_LOOK
     assert wire.aborted
+    assert [fault.kind for fault in ends] == ["timeout"]
+
+
+async def test_a_reply_that_was_there_while_the_process_stood_still_is_read_first() -> None:
+    connection, _, ends = connected()
+    first, second = connection.call(b"a"), connection.call(b"b")
+    asyncio.get_running_loop().call_later(TIMEOUT + SECOND_LOOK / 2, connection.data_received, b":1\r\n:2\r\n")
+    assert (await first, await second) == (1, 2)
+    await asyncio.sleep(1)
+    assert ends == []
+
+
+async def test_a_second_look_is_for_one_call_alone() -> None:
+    connection, _, ends = connected()
+    first, second = connection.call(b"a"), connection.call(b"b")
+    asyncio.get_running_loop().call_later(TIMEOUT + SECOND_LOOK / 2, connection.data_received, b":1\r\n")
+    assert await first == 1
+    with pytest.raises(StoreDown):
+        await second
+    assert elapsed() == TIMEOUT + 2 * SECOND_LOOK
     assert [fault.kind for fault in ends] == ["timeout"]
 
 
