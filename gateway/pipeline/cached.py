@@ -32,8 +32,9 @@ from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
 from gateway.store.protocol import CacheStore
 
-Result = Literal["hit", "shared", "stale", "miss", "bypass"]
-"""What the cache did. shared: the answer of another request that was under way. The client is told `hit` of it."""
+Result = Literal["hit", "shared", "stale", "miss", "bypass", "refresh"]
+"""What the cache did. shared: gave the answer of another request that was under way; the client is told `hit`. refresh:
+fetched anew what was given though stale; no client is told of it."""
 
 LEASE: Final = 10.0
 """Seconds for which a replica that fetches keeps the others from doing the same."""
@@ -51,10 +52,12 @@ _OPERATIONS: Final = frozenset(
     )
 )  # fmt: skip
 _COUNTED_HEADERS: Final = frozenset((b"cache-control", b"anthropic-version", b"anthropic-beta", b"openai-beta"))
-_KEPT_HEADERS: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model"))
+_KEPT_HEADERS: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model", b"x-gateway-dropped"))
+_THREADED: Final = 128 * 1024
+"""Bytes of a body from which on compressing it would keep everybody else waiting."""
 _NOTHING_USED: Final = Usage()
 _TOLD: Final[dict[Result, bytes]] = {
-    "hit": b"hit", "shared": b"hit", "stale": b"stale", "miss": b"miss", "bypass": b"bypass",
+    "hit": b"hit", "shared": b"hit", "stale": b"stale", "miss": b"miss", "bypass": b"bypass", "refresh": b"miss",
 }  # fmt: skip
 _ZERO: Final = (b"age", b"0")
 
@@ -265,7 +268,8 @@ class Cached:
 
     async def _keep(self, flight: Flight, name: str, holder: str, entry: Entry) -> None:
         try:
-            await self._store.put(name, encode(entry), self._ttl)
+            large = len(entry.body) >= _THREADED
+            await self._store.put(name, await asyncio.to_thread(encode, entry) if large else encode(entry), self._ttl)
         finally:
             self._end(flight, name, holder)
 
@@ -406,7 +410,7 @@ class Cached:
             self._end(flight, name, "")
             return
         try:
-            reply = await self._lead(again, flight, name, key, "miss")
+            reply = await self._lead(again, flight, name, key, "refresh")
             again.status = reply.status
             if reply.rest is not None:
                 try:

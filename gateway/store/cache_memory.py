@@ -48,7 +48,7 @@ class MemoryCache:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._limits: Mapping[str, int] = {}
+        self._limits: Mapping[str, int] | None = None
         self.shelves: dict[str, Shelf] = {}
         self._leases: dict[str, tuple[str, float]] = {}
 
@@ -81,7 +81,11 @@ class MemoryCache:
         router = key.partition(":")[0]
         shelf = self.shelves.get(router)
         if shelf is None:
-            shelf = self.shelves[router] = Shelf(self._limits.get(router, DEFAULT_BYTES))
+            limit = DEFAULT_BYTES if self._limits is None else self._limits.get(router, 0)
+            if not limit:
+                # An answer that was under way when its router went.
+                return
+            shelf = self.shelves[router] = Shelf(limit)
         shelf.drop(key)
         cost = _cost(key, value)
         if ttl <= 0 or cost > shelf.limit:

@@ -108,8 +108,8 @@ chats = st.builds(
 blocks = st.one_of(
     st.builds(lambda t: {"type": "text", "text": t}, text),
     st.builds(lambda t, s: {"type": "thinking", "thinking": t, "signature": s}, text, text),
-    st.builds(
-        lambda i: {"type": "tool_use", "id": "t", "name": "f", "input": i}, st.dictionaries(text, json_values, max_size=3)
+    st.dictionaries(text, json_values, max_size=3).map(
+        lambda given: {"type": "tool_use", "id": "t", "name": "f", "input": given}
     ),
     st.builds(lambda more: {"type": "novel", **more}, unknown),
 )  # fmt: skip

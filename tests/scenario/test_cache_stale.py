@@ -36,6 +36,8 @@ async def test_a_stale_answer_is_given_at_once_and_fetched_anew_behind_it(serve:
     assert calls(served) == 2
     assert await served.metric("gateway_tokens_total", kind="output") == 6
     assert await served.metric("gateway_cache_requests_total", result="stale") == 2
+    assert await served.metric("gateway_cache_requests_total", result="miss") == 1
+    assert await served.metric("gateway_cache_requests_total", result="refresh") == 1
 
 
 async def test_a_stream_is_fetched_anew_to_its_end(serve: Serve) -> None:

@@ -67,6 +67,7 @@ async def test_bounds_change_and_routers_go() -> None:
     store.bound({"a": 1000})
     assert list(store.shelves) == ["a"]
     assert store.shelves["a"].size <= 1000
+    await store.put("b:3", b"x", 10)
     assert await store.get(["a:3", "b:3"]) == [b"x", None]
 
 
