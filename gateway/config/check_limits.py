@@ -56,15 +56,17 @@ def countable_key_limits(subject: Subject) -> Iterator[Problem]:
 
 
 def limits_of_teams(subject: Subject) -> Iterator[Problem]:
-    if any(key.team for key in subject.spec.auth.keys):
+    auth = subject.spec.auth
+    said = any(key.team for key in auth.keys) or any(one.claims.team or one.teams or one.team for one in auth.jwt)
+    if auth.mode == "keys" and said:
         return
     for path, policies in subject.policies:
         if policies.rate_limit is not None and policies.rate_limit.per_team is not None:
             yield subject.origins.warning(
                 "limit-without-team",
                 (*path, "rate-limit", "per-team"),
-                "no key of `auth.keys` has a team, so nobody is counted here",
-                "give keys a `team`",
+                "no caller has a team, so nobody is counted here",
+                "say `auth: {mode: keys}`, and give keys a `team`" if auth.mode != "keys" else "give keys a `team`",
                 at_key=True,
             )
 

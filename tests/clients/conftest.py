@@ -114,4 +114,12 @@ def _config(server: str, upstream: str, aimock: str, counter: str) -> str:
         balance = f"{{default: {{providers: [{providers}]}}}}"
         lines.append(f"  {router}: {{load-balance: {balance}, retries: {{max-retries: 0}}}}")
     lines.append("  counts: {load-balance: {default: {providers: [counted-anthropic, counted-gemini]}}}")
+    # By end user, so that each test has buckets of its own.
+    for router, bucket in (
+        ("capped", "{capacity: 1, refill-frequency: 1h}"),
+        ("paced", "{capacity: 1, refill-frequency: 700ms}"),
+        ("small", "{capacity: 1000, refill-frequency: 1h, unit: tokens}"),
+    ):
+        balance = "{default: {providers: [openai, anthropic, gemini]}}"
+        lines.append(f"  {router}: {{load-balance: {balance}, rate-limit: {{per-end-user: {bucket}}}}}")
     return "\n".join(lines)
