@@ -79,7 +79,8 @@ credentials = st.one_of(
     damaged(),
     st.sampled_from(
         ["", " ", "gw_", KEY[:-1], f"{KEY}0", f"{KEY},{KEY}", f"{KEY}\x00", "eyJ.eyJ.eyJ", "ey" * 9000, "." * 100,
-         "e30.e30.e30", base64.b64encode(KEY.encode()).decode(), sha256(KEY.encode()).hexdigest(), GOOD.upper(), f"{GOOD}.{GOOD}"]
+         "e30.e30.e30", base64.b64encode(KEY.encode()).decode(), sha256(KEY.encode()).hexdigest(),
+         GOOD.upper(), f"{GOOD}.{GOOD}"]
     ),
 )  # fmt: skip
 schemes = st.sampled_from(["Bearer ", "bearer  ", "BEARER\t", "Basic ", "Token ", "", "Bearer Bearer ", "Digest "])

@@ -69,11 +69,11 @@ class Program:
                 status = self._process.wait(LOOK_AGAIN)
                 raise AssertionError(f"ended with {status}, awaited: {what}\n{self.output()}")
 
-    def get(self, path: str) -> tuple[int, http.client.HTTPMessage, str]:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, http.client.HTTPMessage, str]:
         """A page, on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers or {})
             reply = connection.getresponse()
             return reply.status, reply.headers, reply.read().decode()
         finally:
