@@ -38,8 +38,10 @@ class _ToolStart(msgspec.Struct, gc=False, rename="camel"):
     type: str | None = None
 
 
-class _Begun(msgspec.Struct, gc=False, rename="camel"):
+class _Begun(msgspec.Struct, rename="camel"):
     tool_use: _ToolStart | None = None
+    tool_result: object = None
+    image: object = None
 
 
 class _ToolDelta(msgspec.Struct, gc=False):
@@ -149,6 +151,9 @@ class ConverseReader:
 
     def _begin_call(self, block: int, begun: _Begun, out: list[Event]) -> None:
         call = begun.tool_use
+        if call is None and begun.tool_result is None and begun.image is None:
+            # Some servers announce text and thoughts too: their first delta says what they are.
+            return
         if call is None or call.type == "server_tool_use":
             self._stop(block, out)
             self._parts[block] = -1

@@ -15,6 +15,7 @@ from gateway.dialects.canonical import (
     Delta,
     End,
     Event,
+    Failed,
     Finish,
     Part,
     PartEnd,
@@ -149,8 +150,14 @@ class Assembly:
         reason = candidate.finish_reason
         if reason and reason != "FINISH_REASON_UNSPECIFIED":
             stop = STOPS.get(reason, "other")
+            if stop == "error" and not choice.parts and len(self._choices) == 1:
+                # Google could not use what its own model wrote: there is nothing to give, and another try may do.
+                message = candidate.finish_message or f"The model's answer ended with {reason}."
+                self._events.append(Failed(message, 500, reason))
+                return
             self.complete = True
-            self._finish(choice, "tool-use" if stop == "stop" and choice.called else stop)
+            # Some servers have a reason of their own for a call; Gemini says STOP.
+            self._finish(choice, "tool-use" if stop in ("stop", "other") and choice.called else stop)
 
     def _finish(self, choice: _Choice, stop: StopReason) -> None:
         self._close(choice)
