@@ -13,7 +13,7 @@ from gateway.cli.main import main
 from gateway.store.cache_redis import RELEASE, RedisCache, release
 from tests.support.caches import CHAT, EMBEDDINGS, caching, calls, said
 from tests.support.house import ALPHA, KEYS, Served, chat
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, run_cluster
 from tests.support.scripted import chat_reply, chat_stream, ok, stream
 from tests.support.store_link import linked
 
@@ -127,6 +127,12 @@ async def test_what_one_replica_has_fetched_the_other_gives(server: RedisServer,
     assert again.body == first.body
     assert whole.json()["usage"]["total_tokens"] == 12
     assert calls(two) == 0
+    keys = server.cli("KEYS", "gateway:cache:*")
+    assert isinstance(keys, list)
+    assert len(keys) == 1
+    left = server.cli("PTTL", keys[0].decode())
+    assert isinstance(left, int)
+    assert 0 < left <= 60_000
     await closed(one, two)
 
 
@@ -166,6 +172,30 @@ async def test_embeddings_are_shared_input_by_input(server: RedisServer, tmp_pat
     await closed(one, two)
 
 
+async def test_in_a_cluster_every_key_is_in_its_slot(server_kind: str, tmp_path: Path) -> None:
+    with run_cluster(server_kind, tmp_path) as cluster:
+        folder = tmp_path / "served"
+        folder.mkdir()
+        one, two = await replicas(folder, caching(more="buckets: 2", top=f"store: {{url: '{cluster.url}'}}\n"))
+        for served in (one, two):
+            served.upstream.on(ALPHA, *(ok(chat_reply(f"variant {n}")) for n in range(2)))
+        results = []
+        for served in (one, two, one, two):
+            for heat in range(6):
+                results.append(said(await served.client.post(CHAT, chat(temperature=heat))))
+                await settled(served)
+        assert results == ["miss"] * 12 + ["hit"] * 12
+        assert one.runtime.stores is not None
+        cache = one.runtime.stores.cache
+        assert await cache.purge("c:") == 12
+        assert await cache.get(["c:{a}0", "c:{b}0"]) == [None, None]
+        assert await cache.lease("c:{a}0", "me", 10)
+        assert not await cache.lease("c:{a}0", "you", 10)
+        await cache.release("c:{a}0", "me")
+        assert await cache.lease("c:{a}0", "you", 10)
+        await closed(one, two)
+
+
 async def test_a_store_that_is_gone_is_a_miss_and_never_an_error(server: RedisServer, tmp_path: Path) -> None:
     [served] = await replicas(tmp_path, text(server), 1)
     served.upstream.on(ALPHA, ok())
@@ -176,6 +206,11 @@ async def test_a_store_that_is_gone_is_a_miss_and_never_an_error(server: RedisSe
     for _ in range(3):
         reply = await served.client.post(CHAT, chat())
         assert (reply.status, said(reply)) == (200, "miss")
+    # Nor is the provider stampeded: what is identical and under way is one call still.
+    served.upstream.on(ALPHA, ok(delay=0.05))
+    before = calls(served)
+    await asyncio.gather(*(served.client.post(CHAT, chat()) for _ in range(20)))
+    assert calls(served) == before + 1
     server.start()
     while said(await served.client.post(CHAT, chat())) != "hit":
         await settled(served)
