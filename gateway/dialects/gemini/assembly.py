@@ -52,8 +52,14 @@ STOPS: Final[dict[str, StopReason]] = {
     "MISSING_THOUGHT_SIGNATURE": "error",
     "MALFORMED_RESPONSE": "error",
     "CONTINUATION": "pause",
+    "LANGUAGE": "other",
+    "OTHER": "other",
+    "IMAGE_OTHER": "other",
+    "NO_IMAGE": "other",
+    "ESCALATION": "other",
+    "PUP_LIMITED_DISABLED": "other",
 }
-"""finishReason; what is not here is `other`."""
+"""finishReason, as Google has it."""
 
 
 class _Choice:
@@ -149,7 +155,8 @@ class Assembly:
             self._cite(choice, candidate)
         reason = candidate.finish_reason
         if reason and reason != "FINISH_REASON_UNSPECIFIED":
-            stop = STOPS.get(reason, "other")
+            known = STOPS.get(reason)
+            stop = known or "other"
             if stop == "error" and not choice.parts and len(self._choices) == 1:
                 # Google could not use what its own model wrote: there is nothing to give, and another try may do.
                 message = candidate.finish_message or f"The model's answer ended with {reason}."
@@ -157,7 +164,7 @@ class Assembly:
                 return
             self.complete = True
             # Some servers have a reason of their own for a call; Gemini says STOP.
-            self._finish(choice, "tool-use" if stop in ("stop", "other") and choice.called else stop)
+            self._finish(choice, "tool-use" if known in (None, "stop") and choice.called else stop)
 
     def _finish(self, choice: _Choice, stop: StopReason) -> None:
         self._close(choice)

@@ -18,6 +18,7 @@ from gateway.dialects.canonical import (
     Citation,
     Document,
     Echo,
+    Failed,
     Image,
     Part,
     Refusal,
@@ -66,6 +67,9 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         raise UpstreamFault("malformed", response.error.message or "The provider sent an error as a reply.")
     assembly = Assembly()
     events = assembly.add(response)
+    for event in events:
+        if isinstance(event, Failed):
+            raise UpstreamFault("malformed", event.message)
     if not assembly.complete and not response.candidates:
         raise UpstreamFault("malformed", "The provider's reply has no candidates.")
     return fold(events + assembly.end())

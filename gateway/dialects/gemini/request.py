@@ -212,9 +212,9 @@ def _part(piece: Fields, calls: Calls) -> list[Part]:
 
 
 def fenced(code: str, language: str) -> str:
-    """Code that a model ran, or what it printed, as text."""
+    """Code that a model ran, or what it printed, as text: on lines of its own, whatever stands before it."""
     name = "" if language == "language_unspecified" else language
-    return f"```{name}\n{code}{'' if code.endswith(chr(10)) else chr(10)}```\n"
+    return f"\n```{name}\n{code}{'' if code.endswith(chr(10)) else chr(10)}```\n"
 
 
 def _media(piece: Fields) -> Part | None:

@@ -104,6 +104,9 @@ class Reader:
                 self._failed = True
                 break
             found += self._assembly.add(chunk)
+            if isinstance(found[-1] if found else None, Failed):
+                self._failed = True
+                break
         return found
 
 

@@ -115,7 +115,7 @@ def test_pictures_and_code() -> None:
         {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
         {"videoMetadata": {"fps": 1}},
     ).parts
-    assert text == Text(text="```python\n1+1\n```\n```\n2\n```\n")
+    assert text == Text(text="\n```python\n1+1\n```\n\n```\n2\n```\n")
     assert isinstance(image, Image)
     assert image.content is not None
     assert image.content.text() == "aGk="
@@ -140,6 +140,11 @@ def test_pictures_and_code() -> None:
 )
 def test_why_it_stopped(reason: str | None, stop: StopReason) -> None:
     assert candidate({"text": "x"}, finishReason=reason).stop == stop
+
+
+def test_an_answer_that_google_could_not_use_itself_is_malformed() -> None:
+    with pytest.raises(UpstreamFault, match="Malformed function call: f"):
+        candidate(finishReason="MALFORMED_FUNCTION_CALL", finishMessage="Malformed function call: f(")
 
 
 def test_a_blocked_prompt_is_an_answer_that_was_filtered() -> None:

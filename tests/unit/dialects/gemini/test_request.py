@@ -243,7 +243,7 @@ def test_code_that_ran_is_told_as_text() -> None:
     assert parts(
         {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
         {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1\n"}},
-    ) == (Text(text="```python\nprint(1)\n```\n"), Text(text="```\n1\n```\n"))
+    ) == (Text(text="\n```python\nprint(1)\n```\n"), Text(text="\n```\n1\n```\n"))
 
 
 def test_functions_in_either_kind_of_schema() -> None:

@@ -182,6 +182,12 @@ def test_an_error_ends_the_stream(array: bool) -> None:
     assert not any(isinstance(event, End) for event in found)
 
 
+def test_a_call_that_google_could_not_read_is_a_failure() -> None:
+    found = read(sse({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, TEXT_STREAM[2]))
+    message = "The model's answer ended with MALFORMED_FUNCTION_CALL."
+    assert found == [Start(), Failed(message, 500, "MALFORMED_FUNCTION_CALL")]
+
+
 def test_html_instead_of_a_stream_is_malformed() -> None:
     reader = CODEC.stream_reader([(b"content-type", b"text/html")])
     with pytest.raises(UpstreamFault):
