@@ -51,6 +51,7 @@ schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and w
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
 	$(PY) tools/make_chart.py
 	$(PY) tools/make_dashboard.py
+	$(PY) tools/make_matrix.py
 
 prices: dev ## write the table of prices anew (needs genai-prices: .venv/bin/pip install genai-prices)
 	$(PY) tools/make_prices.py
