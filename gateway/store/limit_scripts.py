@@ -57,7 +57,7 @@ for i = 1, #KEYS do
   local full = capacity * unit
   local level = refilled(stored[i], step, full)
   reply[i + 2] = level
-  if amount <= capacity and level >= amount * unit then
+  if level >= amount * unit then
     taken[i] = {level - amount * unit, step, full}
   elseif ARGV[at + 4] ~= '1' then
     granted = 0
@@ -74,8 +74,8 @@ return reply
 """,
     hot=True,
 )
-"""Five arguments a bucket: step, unit, capacity, amount, 1 for a shadow. Returns 1 or 0 for granted or denied, the time
-in microseconds, and the level of each bucket before anything was taken."""
+"""Five arguments a bucket: step, unit, capacity, amount (at most one above the capacity), 1 for a shadow. Returns 1 or 0
+for granted or denied, the time in microseconds, and the level of each bucket before anything was taken."""
 
 SETTLE: Final = Script(
     "settle",

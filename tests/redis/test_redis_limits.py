@@ -9,7 +9,7 @@ from typing import Any
 
 import fakeredis
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.policy.token_bucket import LARGEST, Rate, refilled
@@ -98,8 +98,17 @@ def settle_call(changes: Sequence[tuple[Take, int]], now: int) -> tuple[list[str
     return [f"{take.key}:{take.rate.name}" for take, _ in changes], [*args, now]
 
 
+def deep_in_debt(elapsed: int) -> Steps:
+    """A bucket that owes a whole capacity, looked at after so many microseconds; its period is a second."""
+    return [(0, [Take("a", RATES[1], 10)], [(Take("a", RATES[1], 0), -30)]), (elapsed, [Take("a", RATES[1], 1)], [])]
+
+
 @pytest.mark.real_time
 @given(happened=steps)
+@example(happened=deep_in_debt(999_999))
+@example(happened=deep_in_debt(1_100_000))
+@example(happened=deep_in_debt(1_999_999))
+@example(happened=deep_in_debt(2_000_000))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_scripts_and_the_arithmetic_agree_step_by_step(server: RedisServer, happened: Steps) -> None:
     server.cli("FLUSHALL")
