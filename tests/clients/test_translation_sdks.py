@@ -10,7 +10,7 @@ from typing import Final
 import anthropic
 import openai
 import pytest
-from anthropic.types import MessageParam, ToolParam
+from anthropic.types import AssistantMessageParam, MessageParam, ToolParam
 from google import genai
 from google.genai import types
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
@@ -248,7 +248,8 @@ class TestMessages:
         assert first.stop_reason == "tool_use"
         (use,) = [block for block in first.content if block.type == "tool_use"]
         assert (use.name, use.input) == ("get_weather", {"city": "Oslo"})
-        messages.append(MessageParam(role="assistant", content=first.content))
+        said: AssistantMessageParam = {"role": "assistant", "content": first.content}
+        messages.append(said)
         messages.append(
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": use.id, "content": RESULT}]}
         )
