@@ -61,9 +61,7 @@ def read_documents(path: Path) -> Joined:
 
 def read_list(path: Path) -> list[dict[str, Plain]]:
     """A keys file alone, as written. ConfigError when it cannot be read, or is no list of mappings."""
-    root, _ = read_tree(_text(path, str(path)), str(path))
-    if root.value is None:
-        return []
+    root = _keys_tree(path)[0]
     found: list[dict[str, Plain]] = []
     for entry in root.value if isinstance(root.value, list) else (root,):
         plain = entry.plain()
@@ -71,6 +69,18 @@ def read_list(path: Path) -> list[dict[str, Plain]]:
             raise ConfigError([_not_a_list(entry)])
         found.append(plain)
     return found
+
+
+def _keys_tree(file: Path) -> tuple[Node, list[Problem]]:
+    """A keys file with nothing in it has no keys; any other file has nothing to say."""
+    text = _text(file, str(file))
+    try:
+        root, problems = read_tree(text, str(file))
+        return (Node([], root.mark) if root.value is None else root), problems
+    except ConfigError as error:
+        if all(problem.code == "file-empty" for problem in error.problems):
+            return Node([], Mark(str(file), 1, 1)), []
+        raise
 
 
 def _not_a_list(node: Node) -> Problem:
@@ -146,7 +156,7 @@ def _join_keys(root: Node, path: Path, files: list[Path]) -> list[Problem]:
     # Watched even while it is not there.
     files.append(file)
     try:
-        part, problems = read_tree(_text(file, str(file)), str(file))
+        part, problems = _keys_tree(file)
     except ConfigError as error:
         hint = f"`gateway keys new NAME --file {_shorten(holder.value)}` makes it"
         return [
@@ -155,21 +165,11 @@ def _join_keys(root: Node, path: Path, files: list[Path]) -> list[Problem]:
             else problem
             for problem in error.problems
         ]
-    if isinstance(part.value, list):
-        there = auth.value.get("keys")
-        before = there.value if there is not None and isinstance(there.value, list) else []
-        auth.value["keys"] = Node([*before, *part.value], (there or part).mark, size=part.size + len(before))
-    elif part.value is not None:
-        problems.append(
-            Problem(
-                "error",
-                "wrong-type",
-                str(part.mark),
-                "",
-                "a keys file must be a list",
-                "it holds what `auth.keys` does",
-            )
-        )
+    if not isinstance(part.value, list):
+        return [*problems, _not_a_list(part)]
+    there = auth.value.get("keys")
+    before = there.value if there is not None and isinstance(there.value, list) else []
+    auth.value["keys"] = Node([*before, *part.value], (there or part).mark, size=part.size + len(before))
     return problems
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.documents import MAX_SIZE, read_documents
+from gateway.config.documents import MAX_SIZE, read_documents, read_list
 from gateway.config.problem import ConfigError, Problem
+from gateway.config.tree import find
 
 ROUTER = "{load-balance: {chat: {providers: [echo]}}}"
 
@@ -78,3 +79,49 @@ def test_what_an_include_may_not_do(tmp_path: Path) -> None:
     ]
     assert f"{main}:6:3" in problems[2].hint
     assert problems[-1].level == "warning"
+
+
+AUTH = "auth:\n  keys-file: keys.yaml\n  keys: [{name: here}]\n"
+
+
+def test_the_keys_of_a_keys_file_stand_behind_the_others_and_know_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(AUTH)
+    (tmp_path / "keys.yaml").write_text("# kept\n- {name: there}\n- name: too\n")
+    joined = read_documents(tmp_path / "a.yaml")
+    assert joined.problems == []
+    assert joined.files == (tmp_path / "a.yaml", tmp_path / "keys.yaml")
+    keys = find(joined.root, ("auth", "keys"))
+    assert keys is not None
+    assert keys.plain() == [{"name": "here"}, {"name": "there"}, {"name": "too"}]
+    last = find(joined.root, ("auth", "keys", 2, "name"))
+    assert last is not None
+    assert str(last.mark) == f"{tmp_path}/keys.yaml:3:9"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]\n", "---\n"])
+def test_a_keys_file_may_have_no_keys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(AUTH)
+    (tmp_path / "keys.yaml").write_text(text)
+    joined = read_documents(tmp_path / "a.yaml")
+    assert joined.problems == []
+    assert joined.root.plain() == {"auth": {"keys-file": "keys.yaml", "keys": [{"name": "here"}]}}
+    assert read_list(tmp_path / "keys.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "a.yaml:2:14 file-missing"),
+        ("name: a\n", "keys.yaml:1:1 wrong-type"),
+        ("- {a: 1\n", "keys.yaml:2:1 yaml-syntax"),
+        ("- {a: 1, a: 2}\n", "keys.yaml:1:10 key-twice"),
+    ],
+)
+def test_a_keys_file_that_is_none_is_told_and_watched(tmp_path: Path, text: str | None, told: str) -> None:
+    (tmp_path / "a.yaml").write_text(AUTH)
+    if text is not None:
+        (tmp_path / "keys.yaml").write_text(text)
+    joined = read_documents(tmp_path / "a.yaml")
+    [problem] = joined.problems
+    assert tell(problem, tmp_path) == told
+    assert tmp_path / "keys.yaml" in joined.files
