@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-_ESCAPE: Final = re.compile(rb"\\")
+_SLICE: Final = 64 * 1024
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=_-]*")
 _PLACE: Final = re.compile(rb"\\u0000blob ([0-9]+)\\u0000")
 
@@ -37,11 +37,16 @@ def read_blob(raw: msgspec.Raw, start: int = 0) -> Blob | None:
     if not view or view[0] != 0x22:
         return None
     inner = view[1 + start : -1]
-    if _ESCAPE.search(inner) is None:
+    if not _is_escaped(inner):
         return Blob(inner)
     # Some encoders write `/` as `\/`.
     text: str = msgspec.json.decode(raw)
     return Blob(memoryview(text[start:].encode())) if _BASE64.fullmatch(text, start) else None
+
+
+def _is_escaped(view: memoryview) -> bool:
+    # A memoryview cannot be searched but by a regular expression, which takes ten times as long as this.
+    return any(b"\\" in bytes(view[at : at + _SLICE]) for at in range(0, len(view), _SLICE))
 
 
 class BlobWriter:

@@ -45,12 +45,12 @@ class File(msgspec.Struct):
 
 
 class Piece(msgspec.Struct):
-    """A content part of any type. image_url: an object, or the URL alone. thinking: Mistral's, a list of texts."""
+    """A content part of any type. image_url: the URL alone is what some write. thinking: Mistral's, a list of texts."""
 
     type: str | None = None
     text: str | None = None
     refusal: str | None = None
-    image_url: msgspec.Raw = NO_JSON
+    image_url: ImageUrl | str | None = None
     input_audio: InputAudio | None = None
     file: File | None = None
     thinking: msgspec.Raw = NO_JSON

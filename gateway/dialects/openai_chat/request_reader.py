@@ -49,7 +49,6 @@ from gateway.dialects.unread import shape_of, unread
 
 _BODY: Final = msgspec.json.Decoder(wire.Body)
 _TOOL: Final = msgspec.json.Decoder(wire.Tool)
-_IMAGE: Final = msgspec.json.Decoder(wire.ImageUrl)
 _encode: Final = msgspec.json.encode
 _SHAPE: Final = shape_of(wire.Body)
 _TOOL_SHAPE: Final = shape_of(wire.Tool)
@@ -357,16 +356,15 @@ def _part(piece: wire.Piece, at: str) -> Part:
             raise invalid(f"{at}.type", "no such part is known; it is text, image_url, input_audio, file or refusal")
 
 
-def _image(raw: msgspec.Raw, at: str, cache: CacheMark | None) -> Image:
-    detail = ""
-    if opens(raw, b"{"):
-        try:
-            found = _IMAGE.decode(raw)
-        except msgspec.MsgspecError as error:
-            raise invalid(at, str(error)) from None
-        raw, detail, at = found.url, found.detail or "", f"{at}.url"
-    url, media_type, content = address(raw, at)
-    return Image(url=url, content=content, media_type=media_type, detail=detail, cache=cache)
+def _image(found: wire.ImageUrl | str | None, at: str, cache: CacheMark | None) -> Image:
+    if found is None:
+        raise invalid(at, "an object with a url is due")
+    if isinstance(found, str):
+        found = wire.ImageUrl(msgspec.Raw(_encode(found)))
+    else:
+        at = f"{at}.url"
+    url, media_type, content = address(found.url, at)
+    return Image(url=url, content=content, media_type=media_type, detail=found.detail or "", cache=cache)
 
 
 def _audio(found: wire.InputAudio | None, at: str, cache: CacheMark | None) -> Audio:

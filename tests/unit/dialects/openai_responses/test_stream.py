@@ -30,10 +30,8 @@ from gateway.dialects.openai_responses import CODEC
 
 ECHO = Echo(id="id-of-request", model="asked", created=1_700_000_000)
 CREATED = {"type": "response.created", "response": {"id": "resp_1", "model": "gpt", "created_at": 5}}
-COMPLETED = {
-    "type": "response.completed",
-    "response": {"status": "completed", "usage": {"input_tokens": 3, "output_tokens": 4}},
-}
+USAGE = {"input_tokens": 3, "output_tokens": 4}
+COMPLETED = {"type": "response.completed", "response": {"status": "completed", "usage": USAGE}}
 
 
 def send(event: dict[str, Any], named: bool = True) -> bytes:
@@ -118,7 +116,8 @@ def test_however_it_is_sent_it_says_the_same(events: list[dict[str, Any]]) -> No
 
 
 def test_all_of_it_in_the_last_event() -> None:
-    last = {**COMPLETED, "response": {**COMPLETED["response"], "output": [WHOLE, {**CALL, "arguments": "{}"}]}}
+    output = [WHOLE, {**CALL, "arguments": "{}"}]
+    last = {**COMPLETED, "response": {"status": "completed", "output": output}}
     found = fold(read(CREATED, last))
     assert found.choices[0].parts == (Text(text="Hi"), ToolUse(id="a", name="f", arguments="{}"))
     assert found.choices[0].stop == "tool-use"
