@@ -29,12 +29,12 @@ from gateway.dialects.canonical import (
     Tool,
     ToolChoice,
 )
-from gateway.dialects.unread import shape_of, unread
+from gateway.dialects.unread import Shape, unread
 
 _BODY: Final = msgspec.json.Decoder(wire.Body)
 _TOOL: Final = msgspec.json.Decoder(wire.Tool)
-_SHAPE: Final = shape_of(wire.Body)
-_TOOL_SHAPE: Final = shape_of(wire.Tool)
+_SHAPE: Final = Shape(wire.Body)
+_TOOL_SHAPE: Final = Shape(wire.Tool)
 
 _EFFORTS: Final[dict[str, Effort]] = {"low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 _HOSTED: Final = (
