@@ -27,7 +27,6 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 
-_SOURCE: Final = msgspec.json.Decoder(wire.Source)
 _CONTENT: Final = msgspec.json.Decoder(str | list[wire.Block])
 _QUOTES: Final = msgspec.json.Decoder(list[Quote])
 _CITATIONS: Final = msgspec.json.Decoder(wire.Citations)
@@ -162,7 +161,7 @@ class ContentReader:
         )
 
     def search_result(self, block: wire.Block, cache: CacheMark | None, at: str) -> Document:
-        source = inner(_STRING, block.source, f"{at}.source") or ""
+        source = block.source if isinstance(block.source, str) else ""
         cited = inner(_CITATIONS, block.citations, f"{at}.citations")
         return Document(
             text=self.joined(block.content, f"{at}.content"),
@@ -203,10 +202,9 @@ class ContentReader:
         )
 
     def source(self, block: wire.Block, at: str) -> wire.Source:
-        source = inner(_SOURCE, block.source, f"{at}.source")
-        if source is None:
+        if not isinstance(block.source, wire.Source):
             raise invalid(f"{at}.source", "a source is due")
-        return source
+        return block.source
 
 
 def inner(decoder: Decoder[T], raw: msgspec.Raw, at: str) -> T | None:

@@ -26,13 +26,14 @@ class Citations(msgspec.Struct, gc=False):
 
 
 class Block(msgspec.Struct, gc=False):
-    """Of a request: any kind. citations: a list on text, an object on documents."""
+    """Of a request: any kind. citations: a list on text, an object on documents. source: an address on search
+    results."""
 
     type: str | None = None
     cache_control: CacheControl | None = None
     text: str | None = None
     citations: msgspec.Raw = EMPTY
-    source: msgspec.Raw = EMPTY
+    source: Source | str | None = None
     title: str | None = None
     context: str | None = None
     id: str | None = None
