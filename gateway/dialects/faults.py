@@ -20,7 +20,8 @@ _MESSAGE_LENGTH: Final = 500
 _READ_LIMIT: Final = 1024 * 1024
 _KEPT_BODY: Final = 256 * 1024
 
-_UNAVAILABLE: Final = frozenset((408, 409, 425))
+# 424: at Bedrock the model failed, and not the request.
+_UNAVAILABLE: Final = frozenset((408, 409, 424, 425))
 
 # Codes and phrases, in lower case, by which providers say that a prompt does not fit: OpenAI, Groq
 # and Azure (context_length_exceeded), Anthropic (prompt is too long, exceed context limit,

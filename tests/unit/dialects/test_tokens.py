@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from gateway.core.exchange import Call
 from gateway.core.usage import Usage
 from gateway.dialects.tap import usage_of
+from gateway.dialects.tokens import BedrockUsage, of_bedrock
 
 CHAT = Call("openai", "chat", "/chat/completions")
 
@@ -93,3 +95,39 @@ def test_cohere_bills_units() -> None:
 @pytest.mark.parametrize("body", [b"", b"RIFF", b"{", b"[]", b"\xff", b'{"usage":[]}', b'{"a":' + b"[" * 100_000])
 def test_what_cannot_be_read_is_no_usage(body: bytes) -> None:
     assert usage_of(CHAT, body) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("usage", "found"),
+    [
+        (None, None),
+        ({}, None),
+        ({"inputTokens": 3, "outputTokens": 4}, Usage(3, 4)),
+        ({"inputTokens": -3, "outputTokens": 4}, None),
+        (
+            {"inputTokens": 3, "outputTokens": 4, "cacheReadInputTokens": 10, "cacheWriteInputTokens": 5},
+            Usage(18, 4, cached=10, cache_write_5m=5),
+        ),
+        (
+            {
+                "inputTokens": 3,
+                "outputTokens": 4,
+                "cacheWriteInputTokens": 5,
+                "cacheDetails": [{"ttl": "5m", "inputTokens": 3}, {"ttl": "1h", "inputTokens": 2}],
+            },
+            Usage(8, 4, cache_write_5m=3, cache_write_1h=2),
+        ),
+        (
+            {
+                "inputTokens": 1,
+                "outputTokens": 1,
+                "cacheWriteInputTokens": 2,
+                "cacheDetails": [{"ttl": "1h", "inputTokens": 9}],
+            },
+            Usage(3, 1, cache_write_1h=2),
+        ),
+    ],
+)
+def test_converse_counts_what_was_cached_beside_the_input(usage: object, found: Usage | None) -> None:
+    raw = msgspec.convert(usage, BedrockUsage | None)
+    assert of_bedrock(raw) == found
