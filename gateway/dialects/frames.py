@@ -17,25 +17,34 @@ class Frames:
     __slots__ = ("_at_start", "_held")
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that are now whole. Raises UpstreamFault("malformed") past HELD_LIMIT."""
-        before = len(self._held)
-        buffer = self._held + chunk if before else chunk
-        end = last_boundary(buffer, max(0, before - 3))
+        held = self._held
+        before = len(held)
+        if not before and chunk.endswith(b"\n\n"):
+            # Nearly every chunk of a provider's is one event, or several whole ones.
+            return self._whole(chunk)
+        # Grown in place: an event of megabytes that comes in small pieces is not copied for each of them.
+        held += chunk
+        end = last_boundary(held, max(0, before - 3))
         if not end:
-            if len(buffer) > HELD_LIMIT:
+            if len(held) > HELD_LIMIT:
                 raise UpstreamFault("malformed", "One event of the stream is larger than 16 MiB.")
-            self._held = buffer
             return []
-        self._held = buffer[end:]
-        found = list(events(buffer[:end], self._at_start))
+        block = bytes(held[:end])
+        del held[:end]
+        return self._whole(block)
+
+    def _whole(self, block: bytes) -> list[Event]:
+        found = list(events(block, self._at_start))
         self._at_start = False
         return found
 
     def end(self) -> list[Event]:
         """What was left when the provider closed without the last blank line."""
-        rest, self._held = self._held, b""
+        rest = bytes(self._held)
+        self._held.clear()
         return list(events(rest + b"\n\n", self._at_start)) if rest.strip() else []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.usage import Usage
 from gateway.dialects.canonical import (
     Cited,
     Delta,
@@ -31,7 +30,7 @@ from gateway.dialects.gemini import wire
 from gateway.dialects.gemini.grounding import Meter, citations_of
 from gateway.dialects.gemini.media import read_file, read_inline
 from gateway.dialects.gemini.request import fenced
-from gateway.dialects.tokens import of_gemini
+from gateway.dialects.tokens import GeminiUsage, of_gemini
 from gateway.dialects.tool_calls import made_call_id
 
 STOPS: Final[dict[str, StopReason]] = {
@@ -83,7 +82,7 @@ class _Choice:
 class Assembly:
     """Chunks in, events out. A whole reply is a stream of one chunk, so both are read here."""
 
-    __slots__ = ("_choices", "_events", "_id", "_started", "complete", "usage")
+    __slots__ = ("_choices", "_counted", "_events", "_id", "_started", "complete")
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
@@ -91,18 +90,19 @@ class Assembly:
         self._id = ""
         self._started = False
         self.complete = False
-        self.usage: Usage | None = None
+        self._counted: GeminiUsage | None = None
 
     def add(self, chunk: wire.Response) -> list[Event]:
         """The events of the next chunk."""
         events: list[Event] = []
         self._events = events
         if chunk.usage_metadata is not None:
-            self.usage = of_gemini(chunk.usage_metadata) or self.usage
+            # Cumulative in every chunk: only the last one is worth converting.
+            self._counted = chunk.usage_metadata
         if not self._started:
             self._started = True
             self._id = chunk.response_id or ""
-            events.append(Start(id=self._id, model=chunk.model_version or "", usage=self.usage))
+            events.append(Start(id=self._id, model=chunk.model_version or "", usage=of_gemini(self._counted)))
         candidates = chunk.candidates
         if candidates:
             for place, candidate in enumerate(candidates):
@@ -125,7 +125,7 @@ class Assembly:
         for choice in self._choices.values():
             if not choice.finished:
                 self._finish(choice, "other")
-        events.append(End(self.usage))
+        events.append(End(of_gemini(self._counted)))
         return events
 
     def _block(self) -> None:
