@@ -426,7 +426,9 @@ class Cache(Base, frozen=True):
         Size,
         Meta(description="Bytes that it may hold in the memory of a process. In Redis, `maxmemory` bounds it instead."),
     ] = "256MiB"
-    max_entry_size: Annotated[Size, Meta(description="A larger answer is not kept.")] = "1MiB"
+    max_entry_size: Annotated[
+        Size, Meta(description="A larger answer is not kept. So much of each stream is held while it passes.")
+    ] = "4MiB"
     tool_calls: Annotated[
         bool, Meta(description="Keep answers that call tools, too. An agent that gets one twice may go in circles.")
     ] = False

@@ -71,7 +71,7 @@ class CachePolicy(msgspec.Struct, frozen=True):
     scope: Literal["caller", "team", "router"]
     seed: str = ""
     buckets: int = 1
-    largest: int = 1024 * 1024
+    largest: int = 4 * 1024 * 1024
     tool_calls: bool = False
     leases: bool = False
 
@@ -168,7 +168,8 @@ class Cached:
         try:
             flight = self._flights.get(name)
             error: GatewayError | None = None
-            # When a leader fails one follower tries again, and only its failure is everybody's.
+            # When a leader fails one follower tries again, and only its failure is everybody's; never a denial, which
+            # is of one caller.
             for _ in range(2):
                 if flight is None:
                     break
@@ -179,7 +180,7 @@ class Cached:
                 successor = self._flights.get(name)
                 flight = successor if successor is not flight else None
             else:
-                if error is not None:
+                if error is not None and _is_everybodys(error):
                     raise _copy(error)
             flight = Flight(exchange, self._policy.largest)
             if name not in self._flights:
@@ -191,6 +192,7 @@ class Cached:
                 stale = self._give(exchange, spare, key, "stale", age)
                 if stale is not None:
                     return stale
+            self._count(exchange, "miss")
             raise
 
     async def _lead(
@@ -216,7 +218,8 @@ class Cached:
             else:
                 flight.fail()
             self._end(flight, name, holder)
-            self._count(exchange, result)
+            if result != "miss":
+                self._count(exchange, result)
             raise
         form = _form_of(exchange.call, reply)
         if reply.status != 200 or form is None:
@@ -478,16 +481,17 @@ def _is_upstreams(error: GatewayError) -> bool:
     )
 
 
+def _is_everybodys(error: GatewayError) -> bool:
+    """Whether whoever asks the same would be told the same."""
+    return error.code.startswith("upstream_") or error.code in ("no_eligible_target", "deadline_exceeded")
+
+
 def _copy(error: GatewayError) -> GatewayError:
     """The same for another client; an exception belongs to the one that it was raised for."""
     copy = GatewayError(
-        error.code,
-        error.message,
-        status=error.status,
-        retry_after=error.retry_after,
-        param=error.param,
-        headers=error.headers,
+        error.code, error.message, status=error.status, retry_after=error.retry_after, param=error.param
     )
+    copy.headers = ((b"x-gateway-cache", _TOLD["miss"]),)
     copy.provider_body = error.provider_body
     return copy
 

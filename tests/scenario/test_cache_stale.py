@@ -117,6 +117,8 @@ async def test_a_stale_answer_in_bad_times_is_charged_nothing(serve: Serve) -> N
     await asyncio.sleep(61)
     await served.client.post(CHAT, chat())
     assert await served.metric("gateway_tokens_total", kind="output") == 3
+    for result in ("miss", "stale"):
+        assert await served.metric("gateway_cache_requests_total", result=result) == 1
 
 
 async def test_who_wants_no_stale_answer_is_told_the_error(serve: Serve) -> None:
