@@ -28,7 +28,7 @@ from gateway.policy.limits import (
     price_wanted,
     tokens_wanted,
 )
-from gateway.store.protocol import Grant, LimitStore, StoreDown, Take
+from gateway.store.protocol import UNCOUNTED, Grant, LimitStore, StoreDown, Take
 from gateway.telemetry.metrics import Metrics
 
 REMEMBERED: Final = 4096
@@ -102,8 +102,8 @@ class Gate:
             return await inner(exchange)
         try:
             grant = await self._store.take(takes)
-        except StoreDown as down:
-            raise GatewayError("store_unavailable", str(down), retry_after=1.0) from None
+        except StoreDown:
+            raise GatewayError("store_unavailable", UNCOUNTED, retry_after=1.0) from None
         shadowed = False
         for rule, standing in zip(buckets.rules, grant.standings, strict=True):
             unit = rule.unit

@@ -17,7 +17,7 @@ from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.key_room import KeyRoom
 from gateway.policy.limits import tokens_wanted
-from gateway.store.protocol import Decider, LimitStore, StoreDown, Take
+from gateway.store.protocol import UNCOUNTED, Decider, LimitStore, StoreDown, Take
 
 
 class KeyLimits(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ class KeyLimits(msgspec.Struct, frozen=True):
         )
         try:
             grant = await self.store.take(takes)
-        except StoreDown as down:
-            raise GatewayError("store_unavailable", str(down), retry_after=1.0) from None
+        except StoreDown:
+            raise GatewayError("store_unavailable", UNCOUNTED, retry_after=1.0) from None
         now = self.now()
         for bucket, standing in zip(room.buckets, grant.standings, strict=True):
             bucket.see(standing.remaining, standing.reset, now)

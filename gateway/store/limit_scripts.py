@@ -74,8 +74,8 @@ return reply
 """,
     hot=True,
 )
-"""Five arguments a bucket: step, unit, capacity, amount (at most one above the capacity), 1 for a shadow. Returns 1 or 0
-for granted or denied, the time in microseconds, and the level of each bucket before anything was taken."""
+"""Five arguments a bucket: step, unit, capacity, amount (at most one above the capacity), 1 for a shadow. Returns 1 or
+0 for granted or denied, the time in microseconds, and the level of each bucket before anything was taken."""
 
 SETTLE: Final = Script(
     "settle",

@@ -7,15 +7,19 @@ freshness is policy/cache_control.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from gateway.policy.token_bucket import Rate
 
+UNCOUNTED: Final = "Limits cannot be kept now, because the gateway's store is away. Ask again; its log has the cause."
+"""What a client is told of a StoreDown, whose own message names addresses."""
+
 
 class StoreDown(Exception):
-    """The store did not answer in time, or not sensibly. The message says what to do about it; no credential in it.
+    """The store did not answer in time, or not sensibly. The message is for operators and says what to do about it; no
+    credential in it.
     kind: a short word for metrics, such as `timeout`."""
 
     def __init__(self, message: str, kind: str = "error") -> None:

@@ -192,6 +192,7 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.settle(lossy)
     metrics.count_denial("prod", "total", "requests", enforced=True)
     metrics.count_unpriced("prod", "alpha", "other")
+    metrics.count_store_error("timeout")
     seen = set()
     for name, labels, _ in metrics.samples():
         base = name
