@@ -129,6 +129,10 @@ def used_by(exchange: Exchange) -> Usage:
     estimate."""
     if not exchange.attempts or exchange.outcome == "error":
         return Usage()
+    last = exchange.attempts[-1]
+    if last.fault is not None and not last.first_byte:
+        # Gone while the next attempt was waited for.
+        return Usage()
     if exchange.usage is not None:
         return exchange.usage
     estimate = exchange.estimate or _NOTHING

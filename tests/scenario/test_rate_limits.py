@@ -226,6 +226,28 @@ async def test_a_refusal_of_the_routers_limit_costs_nothing_of_the_global_one(se
     assert await statuses(served, TWO, 3) == [200, 200, 429]
 
 
+async def test_an_answer_from_the_cache_counts_against_the_global_limit_alone(serve: Serve) -> None:
+    text = yaml(
+        everywhere="{total: {capacity: 4, refill-frequency: 1h}}", own="{total: {capacity: 1, refill-frequency: 1h}}"
+    ).replace("  one: {", "  one: {cache: {directive: max-age=60}, ")
+    served = serve(text)
+    served.upstream.on(ALPHA, ok())
+    told = [(await served.client.post(ONE, chat())).headers["x-ratelimit-remaining-requests"] for _ in range(3)]
+    assert told == ["0", "2", "1"], "the router's own, which the second and the third did not come to"
+    assert len(served.upstream.sent) == 1
+    assert await statuses(served, ONE, 1, chat(seed=1)) == [429], "another question is the router's second"
+    assert await statuses(served, ONE, 2) == [200, 429], "which was given back to the global limit"
+
+
+async def test_an_answer_from_the_cache_costs_no_tokens(serve: Serve) -> None:
+    text = yaml(everywhere="{total: {capacity: 1000, refill-frequency: 1000s, unit: tokens}}")
+    served = serve(text.replace("  one: {", "  one: {cache: {directive: max-age=60}, "))
+    served.upstream.on(ALPHA, ok(chat_reply(tokens=(50, 50))))
+    assert await statuses(served, ONE, 5, chat(max_tokens=500)) == [200] * 5
+    assert len(served.upstream.sent) == 1
+    assert await remaining(served) == 900
+
+
 async def test_what_the_provider_refuses_was_a_request_all_the_same(serve: Serve) -> None:
     served = serving(serve, own="{total: {capacity: 2, refill-frequency: 1h}}")
     served.upstream.on(ALPHA, status(500))

@@ -133,6 +133,9 @@ def test_what_was_used() -> None:
     assert used_by(exchange("broken", usage)) == usage
     assert used_by(exchange("error", usage)) == Usage(), "no provider bills an error"
     assert used_by(exchange(attempts=0)) == Usage(), "nobody was asked"
+    left = exchange("disconnected")
+    left.attempts[-1].fault = "unavailable"
+    assert used_by(left) == Usage(), "the only attempt had failed"
     for outcome in ("ok", "disconnected", "broken"):
         silent = exchange(outcome)
         silent.estimate = Estimate(10, 12, 30)
