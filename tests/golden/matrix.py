@@ -43,7 +43,15 @@ PATHS: Final = {
     "anthropic": "/v1/messages",
     "gemini": "/v1beta/models/gemini-2.5-flash:generateContent",
 }
-MINIMUM: Final[dict[str, int]] = {"anthropic": 25, "bedrock": 15, "openai-chat": 25, "openai-responses": 25}
+MINIMUM: Final[dict[str, int]] = {
+    "openai-chat": 25,
+    "openai-responses": 25,
+    "anthropic": 25,
+    "gemini": 25,
+    "cohere": 12,
+    "bedrock": 15,
+    "ollama": 12,
+}
 """Cases that a finished dialect has at least; a dialect that is not in here is still being written."""
 
 
