@@ -240,10 +240,8 @@ def _keep_compatible(
         reason = "the thoughts before the tool calls are not there"
     if not reason:
         return
-    if traits.always_thinking:
-        losses.append(Loss("tool_choice", "meaning", "this model always thinks, and cannot be made to call a tool"))
-        return
-    thought.thinking = {"type": "disabled"} if traits.thinking == "adaptive" else None
+    switched_off = traits.thinking == "adaptive" and not traits.always_thinking
+    thought.thinking = {"type": "disabled"} if switched_off else None
     thought.on = False
     losses.append(Loss("reasoning", "changed", reason))
 

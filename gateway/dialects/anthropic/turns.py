@@ -81,8 +81,9 @@ class Turns:
     def _turn(self, message: Message, at: str, before: list[tuple[str, list[Json]]]) -> tuple[str, list[Json]]:
         if message.role != "system":
             return message.role, self._blocks(message.parts, at, message.role)
-        blocks = [block for block in self._blocks(message.parts, at, "user") if block["type"] == "text"]
-        if self._traits.system_turns and before and before[-1][0] == "user":
+        blocks = self._blocks(message.parts, at, "user")
+        placed = self._traits.system_turns and before and before[-1][0] == "user"
+        if placed and all(block["type"] == "text" for block in blocks):
             return "system", blocks
         if blocks:
             self._lose(at, "changed", "a system turn in the middle is written as the user's")

@@ -113,7 +113,8 @@ class Blocks:
         if message.role != "system":
             return message.role, blocks
         claude = self._carried.claude
-        if claude is not None and claude.system_turns and before and before[-1][0] == "user":
+        placed = claude is not None and claude.system_turns and before and before[-1][0] == "user"
+        if placed and all("text" in block or "cachePoint" in block for block in blocks):
             return "system", blocks
         if blocks:
             self._lose(at, "changed", "a system turn in the middle is written as the user's")

@@ -243,11 +243,7 @@ class _Writer:
 
     def _hindrance(self, claude: Traits, choice: Json | None) -> str:
         if choice is not None:
-            if not claude.always_thinking:
-                return "no thinking where a tool is forced"
-            self._losses.append(
-                Loss("tool_choice", "meaning", "this model always thinks, and cannot be made to call a tool")
-            )
+            return "no thinking where a tool is forced"
         if claude.thinking == "budget" and lacks_thoughts(self._request.messages):
             return "the thoughts before the tool calls are not there"
         return ""
