@@ -21,14 +21,14 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import policies, systems
+from benchmarks import policies, systems, translation
 from benchmarks.figures import COMPARABLE, Bench, Figure
 from benchmarks.figures import GROUPS as SPINE
 from benchmarks.loads import LoadFailed
 from benchmarks.processes import CORES, GATEWAY_CORES, LOAD_CORES, Unready
 from benchmarks.systems import System
 
-GROUPS = {**SPINE, **policies.GROUPS}
+GROUPS = {**SPINE, **policies.GROUPS, **translation.GROUPS}
 
 
 def main() -> int:
