@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final, Literal
 
 from gateway.config.store_url import read_store_url
-from gateway.store.link import Link
 from gateway.store.redis_link import RedisLink
 
 AMPLE: Final = 5.0
@@ -55,8 +54,3 @@ async def linked(url: str, told: Told | None = None, timeout: float = AMPLE) -> 
         yield link
     finally:
         await link.close()
-
-
-def as_link(link: RedisLink) -> Link:
-    """What the stores see of it: a type checker compares the two here."""
-    return link
