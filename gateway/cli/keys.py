@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Make a new secret; the old one counts for a while longer.",
     )
     rotate.add_argument("name", type=_name, metavar="NAME")
+    rotate.add_argument("--expires", type=_moment, help="a later end, as for `new`")
     rotate.add_argument("--grace", type=_duration, default=86400.0, help="how long the old one counts (default: 24h)")
     revoke = actions.add_parser("revoke", help="take a key away", description="Take a key away, at once.")
     revoke.add_argument("name", type=_name, metavar="NAME")
@@ -112,18 +113,18 @@ def _rotate(args: argparse.Namespace, store: KeyStore) -> int:
     shown = f"The new key, shown this once:\n\n    {key}\n\n"
     entry = store.written(args.name)
     if entry is not None:
-        changed = _rotated(entry.plain, key, store.pepper, args.grace, now)
+        changed = _rotated(entry.plain, key, store.pepper, args, now)
         sys.stdout.write(f"{shown}Its entry, instead of the one at {entry.place}:\n\n    - {entry_line(changed)}\n")
         return 0
     with store.editing() as entries:
         index = store.index(entries, args.name)
-        entries[index] = _rotated(entries[index], key, store.pepper, args.grace, now)
+        entries[index] = _rotated(entries[index], key, store.pepper, args, now)
     until = f"The old one counts until {moment_text(now + args.grace)}." if args.grace else "The old one is void."
     sys.stdout.write(f"{shown}{until} {store.kept()}")
     return 0
 
 
-def _rotated(entry: Entry, key: str, pepper: str | None, grace: float, now: float) -> Entry:
+def _rotated(entry: Entry, key: str, pepper: str | None, args: argparse.Namespace, now: float) -> Entry:
     """The entry with another secret. A secret from before the last rotation ends with it: two count at most."""
     old = entry.get("hash")
     if old is None:
@@ -132,10 +133,12 @@ def _rotated(entry: Entry, key: str, pepper: str | None, grace: float, now: floa
     for name, value in entry.items():
         if name == "hash":
             changed["hash"] = _hash_of(key, pepper)
-            if grace:
-                changed["previous"] = {"hash": old, "until": moment_text(now + grace)}
+            if args.grace:
+                changed["previous"] = {"hash": old, "until": moment_text(now + args.grace)}
         elif name != "previous":
             changed[name] = value
+    if args.expires is not None:
+        changed["expires"] = args.expires
     return changed
 
 

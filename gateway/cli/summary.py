@@ -126,7 +126,8 @@ def _root_route(spec: sp.Spec) -> str:
 
 def _access(spec: sp.Spec) -> str:
     if spec.auth.mode == "keys":
-        return f"gateway keys ({len(spec.auth.keys)})"
+        issuers = ", ".join(issuer.issuer for issuer in spec.auth.jwt)
+        return f"gateway keys ({len(spec.auth.keys)})" + (f", tokens of {issuers}" if issuers else "")
     return "open" if spec.auth.mode == "open" else "open, because it listens on loopback only"
 
 

@@ -124,7 +124,7 @@ def times(subject: Subject) -> Iterator[Problem]:
                     "key-expired" if over else "key-expires",
                     (*path, what),
                     f"`{key.name}` has expired" if over else f"`{key.name}` expires within 14 days",
-                    f"`gateway keys rotate {key.name}` makes a new secret; remove the entry if nobody needs it",
+                    f"`gateway keys rotate {key.name} --expires DAY` makes a new secret, or remove the entry",
                 )
 
 

@@ -23,13 +23,15 @@ from tests.support.scripted import ok
 SECRET = "a-secret-for-signatures-0123456789abcdef"
 KEY = "gw_either00000000000000000000000000000000000000000000"
 HASH = sha256(KEY.encode()).hexdigest()
+BOTH = KEY.replace("either", "both00")
+HASH_OF_BOTH = sha256(BOTH.encode()).hexdigest()
 HOUSE = f"""{PROVIDERS}
 auth:
   mode: keys
   keys:
     - {{name: always, signing: required, signing-secret: '${{env:SECRET}}', team: ml, models: ['gpt-*']}}
     - {{name: either, hash: 'sha256:{HASH}', signing: optional, signing-secret: '${{env:SECRET}}'}}
-    - {{name: both, hash: 'sha256:{"0" * 64}', signing: required, signing-secret: '${{env:SECRET}}'}}
+    - {{name: both, hash: 'sha256:{HASH_OF_BOTH}', signing: required, signing-secret: '${{env:SECRET}}'}}
     - {{name: never, hash: 'sha256:{"1" * 64}'}}
 routers:
   duo: {{load-balance: {{chat: {{strategy: priority, providers: [alpha]}}}}}}
@@ -142,6 +144,14 @@ async def test_without_a_signature_a_key_that_signs_is_nobody(serve: Serve) -> N
     served = house(serve)
     reply = await post(served, {"content-type": "application/json"})
     assert (reply.status, reply.headers["x-gateway-error"]) == (401, "invalid_api_key")
+
+
+async def test_where_each_request_is_to_be_signed_the_key_alone_is_not_enough(serve: Serve) -> None:
+    served = house(serve)
+    key = {"authorization": f"Bearer {BOTH}", "content-type": "application/json"}
+    assert "'both' signs its requests" in await refused(served, key)
+    assert (await post(served, {**key, **signed(BODY, "both")})).status == 200
+    assert (await post(served, signed(BODY, "both", nonce="o" * 16))).status == 200
 
 
 async def test_what_is_optional_may_be_left_out_but_not_be_wrong(serve: Serve) -> None:

@@ -167,8 +167,9 @@ def test_a_rotation_leaves_two_secrets_for_a_while(folder: Path, capsys: pytest.
     assert entry.previous is not None
     assert entry.previous.hash == digest(first)
     assert abs(end_of(entry.previous.until) - time.time() - 7200) < 60
-    assert keys("rotate", "ci", "--grace", "0") == 0
+    assert keys("rotate", "ci", "--grace", "0", "--expires", "2099-01-01") == 0
     third, rest = shown(capsys)
+    assert in_use(folder)["ci"].expires == "2099-01-01"
     assert "The old one is void." in rest
     assert in_use(folder)["ci"].hash == digest(third)
     assert in_use(folder)["ci"].previous is None

@@ -56,3 +56,14 @@ def test_many_warnings_are_shown_in_part_and_counted(tmp_path: Path) -> None:
     )
     lines = told(tmp_path, text)
     assert lines[-1] == "  ... and 5 more warnings; `gateway check` lists them all"
+
+
+def test_who_may_come_in_is_told(tmp_path: Path) -> None:
+    text = "routers:\n" + router("b", "echo")
+    assert any("open, because it listens on loopback only" in line for line in told(tmp_path, text))
+    keys = f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}'}}]"
+    assert any(line.endswith("gateway keys (1)") for line in told(tmp_path, f"{text}{keys}}}\n"))
+    issuer = "jwt: [{issuer: 'https://id.test', audience: a}]"
+    assert any(
+        "gateway keys (1), tokens of https://id.test" in line for line in told(tmp_path, f"{text}{keys}, {issuer}}}\n")
+    )
