@@ -6,6 +6,7 @@ parse a body. Law: the memory is bounded, and one odd reply moves an estimate by
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from gateway.core.exchange import Call, Exchange, Operation
@@ -23,7 +24,12 @@ MODELS: Final = 1024
 
 _PLAIN: Final = 4096
 """Bytes below which a body is not searched: a picture in it can be no larger than its constant."""
-_MARKS: Final = (b";base64,", b'"data"')
+_MOST: Final = 512
+"""Marks of each kind that are looked at: a body made of nothing else is text."""
+_KEY: Final = b'"data"'
+_MARKS: Final = (b";base64,", _KEY)
+_RUN: Final = re.compile(rb"(?:[A-Za-z0-9+/_=-]|\\/){64}")
+"""How base64 begins, and no text does."""
 _KEPT: Final = 31 / 32
 _WEIGHT: Final = 2000.0
 """Tokens: what the first guess of a ratio counts as."""
@@ -45,16 +51,25 @@ def tokens_of(body: bytes) -> int:
     if size > _PLAIN:
         for mark in _MARKS:
             at = body.find(mark)
-            while at >= 0:
+            quote = -1
+            for _ in range(_MOST):
+                if at < 0:
+                    break
                 at += len(mark)
-                if mark is _MARKS[1]:
-                    # `"data": "...`: the string begins at the next quote, if that is near.
+                if mark is _KEY:
+                    # `"data": "...`: the string begins behind the next quote, if that is near.
                     at = body.find(b'"', at, at + 8) + 1 or at
-                end = body.find(b'"', at)
-                # A text of that length has a space in it, base64 has none.
-                if end - at > _PLAIN and body.find(b" ", at, end) < 0:
-                    size -= end - at
-                    images += 1
+                if quote < at:
+                    quote = body.find(b'"', at)
+                    if quote < 0:
+                        break
+                if _RUN.match(body, at):
+                    # In a text, such as Markdown, a space ends it before the text does.
+                    end = body.find(b" ", at, quote)
+                    end = quote if end < 0 else end
+                    if end - at > _PLAIN:
+                        size -= end - at
+                        images += 1
                     at = end
                 at = body.find(mark, at)
     return max(size // BYTES_A_TOKEN, 1) + images * IMAGE_TOKENS

@@ -67,7 +67,7 @@ async def test_tokens_are_settled_once_whatever_happens(given_fates: list[Fate])
         except GatewayError:
             exchange.outcome = "error"
         else:
-            exchange.outcome = fate.ends if fate.ends not in ("refused", "nobody") else "ok"
+            exchange.outcome = "ok" if fate.ends == "refused" or fate.ends == "nobody" else fate.ends
         for settle in exchange.on_settle:
             settle(exchange)
         requests += fate.ends != "refused"

@@ -49,15 +49,33 @@ def test_a_picture_counts_as_one_whatever_its_bytes(part: dict[str, Any], separa
     assert 2 * IMAGE_TOKENS <= tokens_of(body) < 2 * IMAGE_TOKENS + 150
 
 
-def test_a_long_text_is_no_picture() -> None:
-    text = "It was a dark and stormy night. " * 1000
-    body = json.dumps({"source": {"type": "text", "data": text}}).encode()
+@pytest.mark.parametrize("text", ["It was a dark and stormy night. " * 1000, "\u96e8\u306f\u964d\u308b" * 4000])
+@pytest.mark.parametrize("escaped", [True, False])
+def test_a_long_text_is_no_picture(text: str, escaped: bool) -> None:
+    body = json.dumps({"source": {"type": "text", "data": text}}, ensure_ascii=escaped).encode()
     assert tokens_of(body) == len(body) // 4
 
 
-def test_many_marks_without_pictures_are_passed_quickly() -> None:
-    body = b'"data"' * 200_000 + b";base64," * 200_000
-    assert tokens_of(body) > 0
+def test_a_picture_within_a_text_counts_as_one() -> None:
+    text = f"See ![this](data:image/png;base64,{PICTURE}) and tell. " + "More words. " * 1000
+    tokens = tokens_of(json.dumps({"content": text}).encode())
+    assert IMAGE_TOKENS + 3000 < tokens < IMAGE_TOKENS + 3100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'"data"' * 2_000_000,
+        b'"' + b";base64," * 2_000_000 + b'"',
+        b'"' + b";base64," * 2_000_000,
+        b'"' + (b";base64," + b"A" * 64) * 200_000 + b' x"',
+        b'"' + (b";base64," + b"A" * 64 + b" ") * 200_000 + b'"',
+        (b'"data":"' + b"A" * 64 + b'"') * 200_000,
+    ],
+)
+def test_a_body_made_of_marks_is_text(body: bytes) -> None:
+    # Were each of them followed to its end, this would take hours.
+    assert 0 < tokens_of(body) <= len(body)
 
 
 def test_the_output_is_what_the_client_allows_or_what_is_usual() -> None:
