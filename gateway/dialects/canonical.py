@@ -205,7 +205,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     unread: names of fields that the decoder saw and this form has no place for, with dots for depth
     (`logit_bias`, `messages[2].foo`): the encoder's losses begin with them.
     lost: what the decoder itself knows that no other dialect can carry, with its effect (`previous_response_id` changes
-    what is asked); translation puts these in front of the encoder's losses."""
+    what is asked); translation puts these in front of the encoder's losses.
+    legacy_calls: the client speaks OpenAI's older form of tools (`functions`), and its reply is to as well."""
 
     model: str
     messages: tuple[Message, ...]
@@ -226,6 +227,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     modalities: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     lost: tuple[Loss, ...] = ()
+    legacy_calls: bool = False
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -290,13 +292,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Echo(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder of replies takes from the client's side. id: used where the provider gave none. model: the name
     that the reply reports. created: Unix seconds, used where the provider gave none. wants_usage: a stream is to end
-    with usage (OpenAI chat). framing: Gemini's `sse` or `json-array`."""
+    with usage (OpenAI chat). framing: Gemini's `sse` or `json-array`. legacy_calls: as in the Request."""
 
     id: str
     model: str
     created: int
     wants_usage: bool = True
     framing: Literal["sse", "json-array"] = "sse"
+    legacy_calls: bool = False
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,15 +69,20 @@ class Original:
                 )
             )
             return None
-        return Translation(way, encoded, self._echo_for(way.facts.model))
+        return Translation(way, encoded, self._echo_for(way.facts.model, request))
 
-    def _echo_for(self, model: str) -> Echo:
+    def _echo_for(self, model: str, request: Request) -> Echo:
         exchange = self._exchange
         call = exchange.call
         # A whole reply of OpenAI's has its usage always, a stream of chat only when it was asked for.
         wants_usage = call.wants_usage or not call.stream or call.operation != "chat"
         return Echo(
-            id=exchange.id, model=model, created=int(exchange.wall), wants_usage=wants_usage, framing=call.framing
+            id=exchange.id,
+            model=model,
+            created=int(exchange.wall),
+            wants_usage=wants_usage,
+            framing=call.framing,
+            legacy_calls=request.legacy_calls,
         )
 
 

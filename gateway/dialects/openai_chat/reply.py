@@ -283,6 +283,7 @@ class _MessageOut(msgspec.Struct, omit_defaults=True, tag_field="role", tag="ass
     reasoning_content: str = ""
     reasoning_details: list[wire.Detail] | None = None
     tool_calls: list[_CallOut] | None = None
+    function_call: _FunctionOut | None = None
     audio: _SoundOut | None = None
     images: list[_PictureOut] | None = None
 
@@ -319,7 +320,7 @@ def write_reply(answer: Answer, echo: Echo) -> bytes:
         object="chat.completion",
         created=created,
         model=echo.model,
-        choices=[_write_choice(choice, created, blobs) for choice in answer.choices],
+        choices=[_write_choice(choice, created, blobs, echo.legacy_calls) for choice in answer.choices],
         usage=chat_usage(answer.usage) if answer.usage is not None else None,
         service_tier=tier_of(answer.service_tier),
         system_fingerprint=None,
@@ -341,7 +342,7 @@ def annotation_of(citation: Citation, start: int, end: int) -> AnnotationOut:
     return AnnotationOut(write_citation(citation, start, end))
 
 
-def _write_choice(choice: Choice, created: int, blobs: BlobWriter) -> _ChoiceOut:
+def _write_choice(choice: Choice, created: int, blobs: BlobWriter, legacy: bool) -> _ChoiceOut:
     texts: list[str] = []
     refusals: list[str] = []
     thoughts: list[Thinking] = []
@@ -377,14 +378,22 @@ def _write_choice(choice: Choice, created: int, blobs: BlobWriter) -> _ChoiceOut
     message.refusal = "".join(refusals) or None
     silent = calls or message.refusal or message.audio
     message.content = "".join(texts) if texts or not silent else None
-    message.tool_calls = calls or None
+    if legacy and calls:
+        # The older form has one call at a time, and no id.
+        message.function_call = calls[0].function
+    else:
+        message.tool_calls = calls or None
     message.images = pictures or None
     message.reasoning_content = "\n\n".join(part.text for part in thoughts if part.text)
     message.reasoning_details = [
         detail for at, part in enumerate(thoughts) if (detail := detail_of(part, at)) is not None
     ] or None
     logprobs = _LogprobsOut(write_logprobs(choice.logprobs), None) if choice.logprobs else None
-    stop = FINISH[choice.stop]
-    if message.refusal and choice.stop == "refusal":
-        stop = "stop"
-    return _ChoiceOut(choice.index, message, logprobs, stop)
+    return _ChoiceOut(choice.index, message, logprobs, finish_of(choice.stop, bool(message.refusal), legacy))
+
+
+def finish_of(stop: StopReason, refused: bool, legacy: bool) -> str:
+    """refused: in words. legacy: the client speaks the older form of calls."""
+    if stop == "refusal" and refused:
+        return "stop"
+    return "function_call" if legacy and stop == "tool-use" else FINISH[stop]

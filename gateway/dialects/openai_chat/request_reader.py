@@ -84,6 +84,7 @@ def read_request(body: bytes, call: Call) -> Request:
         service_tier=asked.service_tier or "",
         modalities=tuple(asked.modalities or ()),
         unread=tuple(untold),
+        legacy_calls=bool(asked.functions) and not asked.tools,
     )
 
 

@@ -31,7 +31,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.openai_chat import request_body as wire
-from gateway.dialects.openai_chat.reply import FINISH, AnnotationOut, annotation_of, extra_of
+from gateway.dialects.openai_chat.reply import AnnotationOut, annotation_of, extra_of, finish_of
 from gateway.dialects.openai_chat.thoughts import detail_of
 from gateway.dialects.openai_words import chat_usage, data_url, write_logprobs
 
@@ -71,6 +71,7 @@ class _Delta(msgspec.Struct, omit_defaults=True):
     """What is neither text, thought nor refusal."""
 
     tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
     annotations: list[AnnotationOut] | None = None
     audio: _Sound | None = None
     images: list[_Picture] | None = None
@@ -195,14 +196,13 @@ class ChatWriter:
                 number = turn.calls[index] = len(turn.calls)
                 if not part.arguments:
                     turn.bare.add(index)
-                call = _Call(
-                    number,
-                    part.id,
-                    "function",
-                    _Function(name=part.name, arguments=part.arguments),
-                    extra_of(part.signature),
-                )
-                self._say(turn, _Delta(tool_calls=[call]), out)
+                function = _Function(name=part.name, arguments=part.arguments)
+                if not self._echo.legacy_calls:
+                    call = _Call(number, part.id, "function", function, extra_of(part.signature))
+                    self._say(turn, _Delta(tool_calls=[call]), out)
+                elif number == 0:
+                    # The older form has one call at a time, and no id.
+                    self._say(turn, _Delta(function_call=function), out)
             case Audio():
                 if part.id or part.transcript:
                     self._say(turn, _Delta(audio=_Sound(id=part.id, transcript=part.transcript)), out)
@@ -233,6 +233,10 @@ class ChatWriter:
                 out.append(before + _encode(event.text) + after + self._tail)
             case "arguments":
                 turn.bare.discard(index)
+                if self._echo.legacy_calls:
+                    if not turn.calls.get(index):
+                        self._say(turn, _Delta(function_call=_Function(arguments=event.text)), out)
+                    return
                 before = turn.head + b'"tool_calls":[{"index":%d,"function":{"arguments":' % turn.calls.get(index, 0)
                 out.append(before + _encode(event.text) + b"}}]" + _QUIET + self._tail)
             case "audio":
@@ -270,9 +274,8 @@ class ChatWriter:
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
         turn = self._turn(event.choice, out)
-        reason = FINISH[event.stop]
-        if event.stop == "refusal" and any(isinstance(part, Refusal) for part in turn.parts.values()):
-            reason = "stop"
+        refused = any(isinstance(part, Refusal) for part in turn.parts.values())
+        reason = finish_of(event.stop, refused, self._echo.legacy_calls)
         out.append(turn.head + b'},"logprobs":null,"finish_reason":"' + reason.encode() + b'"}]' + self._tail)
 
     def _end(self, event: End, out: list[bytes]) -> None:

@@ -173,3 +173,13 @@ def test_logprobs_have_the_bytes_of_their_tokens() -> None:
     found = write(Text(text="\u00e4"), logprobs=(TokenLogprob("\u00e4", -0.5, (("a", -1.0),)),))["logprobs"]
     assert found["content"][0]["bytes"] == [195, 164]
     assert found["content"][0]["top_logprobs"] == [{"token": "a", "logprob": -1.0, "bytes": [97]}]
+
+
+def test_a_client_of_the_older_form_is_given_its_first_call_alone() -> None:
+    calls = (ToolUse(id="a", name="f", arguments=""), ToolUse(id="b", name="g", arguments="{}"))
+    echo = Echo(id="r", model="asked", created=1, legacy_calls=True)
+    written = CODEC.write_reply(Answer(choices=(Choice(parts=calls, stop="tool-use"),)), echo)
+    (choice,) = json.loads(written)["choices"]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": "{}"}
+    assert "tool_calls" not in choice["message"]
+    assert choice["finish_reason"] == "function_call"

@@ -151,6 +151,8 @@ def test_functions_of_the_older_form() -> None:
     assert result.name == "f"
     assert request.tools == (Tool(name="f", parameters=msgspec.Raw(b'{"type": "object"}')),)
     assert request.tool_choice == ToolChoice(mode="tool", name="f")
+    assert request.legacy_calls
+    assert not read(HELLO, tools=[{"type": "function", "function": {"name": "f"}}]).legacy_calls
 
 
 @pytest.mark.parametrize(

@@ -297,3 +297,27 @@ def test_a_ping_is_a_comment_and_a_failure_is_nothing() -> None:
     writer = CODEC.stream_writer(ECHO)
     assert writer.write([Ping()]) == b": ping\n\n"
     assert writer.write([Failed("x")]) == b""
+
+
+def test_a_client_of_the_older_form_is_given_its_first_call_alone() -> None:
+    echo = Echo(id="r", model="asked", created=1, legacy_calls=True)
+    _, *found, finish = written(
+        PartStart(0, ToolUse(id="a", name="f", arguments="")),
+        Delta(0, "[]", "arguments"),
+        PartEnd(0),
+        PartStart(1, ToolUse(id="b", name="g", arguments="")),
+        PartEnd(1),
+        Finish("tool-use"),
+        echo=echo,
+    )
+    assert [one["choices"][0]["delta"] for one in found] == [
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"function_call": {"arguments": "[]"}},
+    ]
+    assert finish["choices"][0]["finish_reason"] == "function_call"
+
+
+def test_a_call_without_arguments_is_an_empty_object() -> None:
+    _, begun, arguments = written(PartStart(0, ToolUse(id="a", name="f", arguments="")), PartEnd(0))
+    assert begun["choices"][0]["delta"]["tool_calls"][0]["function"] == {"name": "f", "arguments": ""}
+    assert arguments["choices"][0]["delta"]["tool_calls"][0]["function"] == {"arguments": "{}"}
