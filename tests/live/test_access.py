@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.support.issuer import jwks, public_jwk, token
 from tests.support.processes import ROOT, Program, start_gateway
@@ -129,3 +131,37 @@ def test_an_issuer_that_is_not_there_is_a_503(tmp_path: Path) -> None:
     with start_gateway(tmp_path, text, {}) as program:
         assert status(program, token(iss=gone, iat=now, exp=now + 600)) == 503
         assert status(program, "gw_unknown") == 401
+
+
+def test_the_page_signs_what_a_real_server_hands_on(engine: str, tmp_path: Path) -> None:
+    """Path and query as they are on the wire, escapes included, whichever server reads them."""
+    page = (ROOT / "docs" / "access.md").read_text("utf-8")
+    [source] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(source, shown)
+    secret = "a-secret-for-signatures-0123456789abcdef"
+    text = (
+        f"server: {{engine: {engine}, drain-timeout: 1s}}\n"
+        "auth: {mode: keys, keys: [{name: ci, signing: required, signing-secret: '${env:SIGNING_KEY}'}]}\n"
+        "routers: {r: {load-balance: {chat: {providers: [echo]}}}}\n"
+    )
+    body = b'{"model":"echo","messages":[{"role":"user","content":"Hi"}]}'
+
+    def answered(request: urllib.request.Request) -> int:
+        try:
+            with urllib.request.urlopen(request) as reply:
+                status: int = reply.status
+                return status
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code
+
+    with start_gateway(tmp_path, text, {"SIGNING_KEY": secret}) as program:
+        for target in (
+            "/router/r/v1/chat/completions",
+            "/router/r/chat/completions?a=%20b&c",
+            "/ai/v1/chat/completions",
+        ):
+            request = shown["signed"](f"{program.url}{target}", body, "ci", secret)
+            assert answered(request) == 200
+            assert answered(request) == 401, "once"
