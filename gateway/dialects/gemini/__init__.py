@@ -9,7 +9,8 @@ from gateway.dialects.canonical import Answer, Echo, Encoded, Request, TargetFac
 from gateway.dialects.codec import Codec, StreamReader, StreamWriter
 from gateway.dialects.gemini.reply import read_reply, write_reply
 from gateway.dialects.gemini.request import read_request
-from gateway.dialects.gemini.stream import Reader, Writer
+from gateway.dialects.gemini.stream import Reader
+from gateway.dialects.gemini.stream_writer import Writer
 from gateway.dialects.gemini.target import write_request
 
 

@@ -27,9 +27,9 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.gemini import wire
+from gateway.dialects.gemini.conversation import fenced
 from gateway.dialects.gemini.grounding import Meter, citations_of
 from gateway.dialects.gemini.media import read_file, read_inline
-from gateway.dialects.gemini.request import fenced
 from gateway.dialects.tokens import GeminiUsage, of_gemini
 from gateway.dialects.tool_calls import made_call_id
 

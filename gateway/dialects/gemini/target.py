@@ -6,41 +6,31 @@ Lives here: writing, and what each generation of Gemini takes. Reading is reques
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 
 from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import (
-    Audio,
     Document,
     Effort,
     Encoded,
     Format,
     HostedTool,
-    Image,
     Loss,
-    Message,
     Reasoning,
     Refusal,
     Request,
     TargetFacts,
     Text,
-    Thinking,
     Tool,
     ToolChoice,
-    ToolResult,
-    ToolUse,
 )
-from gateway.dialects.fitting import clamped, first_losses, first_stops, marks, plain
+from gateway.dialects.fitting import clamped, first_losses, first_stops, marks
 from gateway.dialects.gemini import wire
-from gateway.dialects.gemini.calls import response_of
-from gateway.dialects.gemini.media import write_media
-from gateway.dialects.gemini.thoughts import SKIP
-from gateway.dialects.tool_calls import arguments_of, wrapped_arguments
+from gateway.dialects.gemini.contents import Contents
+from gateway.dialects.gemini.models import Model
 
-_VERSION: Final = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _STOPS: Final = 5
 _CANDIDATES: Final = 8
 _SEED: Final = 2**31
@@ -113,18 +103,6 @@ class _Body(msgspec.Struct, omit_defaults=True, rename="camel"):
     service_tier: str | None = None
 
 
-class _Model:
-    """What a model's name says of it. A name without a version is that of a current model."""
-
-    __slots__ = ("is_pro", "thinks_by_level", "version")
-
-    def __init__(self, name: str) -> None:
-        match = _VERSION.search(name)
-        self.version = (int(match[1][:4]), int((match[2] or "0")[:4])) if match else (3, 0)
-        self.thinks_by_level = self.version >= (3, 0)
-        self.is_pro = "pro" in name
-
-
 def write_request(request: Request, facts: TargetFacts) -> Encoded:
     """The request for this model, with what could not be carried. Never raises."""
     writer = _Writer(request, facts)
@@ -133,14 +111,13 @@ def write_request(request: Request, facts: TargetFacts) -> Encoded:
 
 
 class _Writer:
-    __slots__ = ("blobs", "current", "facts", "losses", "model", "request")
+    __slots__ = ("blobs", "facts", "losses", "model", "request")
 
     def __init__(self, request: Request, facts: TargetFacts) -> None:
         self.request = request
         self.facts = facts
-        self.model = _Model(facts.model)
+        self.model = Model(facts.model)
         self.blobs = BlobWriter()
-        self.current = _last_question(request)
         self.losses = first_losses(request)
 
     def body(self) -> _Body:
@@ -153,8 +130,13 @@ class _Writer:
                 self.losses.append(Loss(name))
         system = [wire.Part(text=text) for text in self._system_texts()]
         tools = self._tools()
+        contents = Contents(request.messages, self.model, self.blobs, self.losses).written()
+        if system and not contents:
+            # A request must ask something.
+            self.losses.append(Loss("system", "changed", "written as a turn of the user"))
+            contents, system = [wire.Content("user", system)], []
         return _Body(
-            contents=self._contents(),
+            contents=contents,
             system_instruction=wire.Content(parts=system) if system else None,
             tools=tools,
             tool_config=self._tool_config() if tools else None,
@@ -170,110 +152,6 @@ class _Writer:
             else:
                 self.losses.append(Loss(f"system[{at}]", "meaning", "only text can stand there"))
         return [text for text in texts if text]
-
-    def _contents(self) -> list[wire.Content]:
-        contents: list[wire.Content] = []
-        for at, message in enumerate(self.request.messages):
-            place = f"messages[{at}]"
-            if message.name:
-                self.losses.append(Loss(f"{place}.name"))
-            if message.role == "system":
-                self.losses.append(Loss(f"{place}.role", "changed", "written as a turn of the user"))
-            role = "model" if message.role == "assistant" else "user"
-            parts = self._parts(message, place, self.model.thinks_by_level and at > self.current)
-            if not parts:
-                continue
-            # A turn of calls must follow one of the user or of results, so neighbours of a role are one turn.
-            if contents and contents[-1].role == role and contents[-1].parts is not None:
-                contents[-1].parts.extend(parts)
-            else:
-                contents.append(wire.Content(role, parts))
-        return contents
-
-    def _parts(self, message: Message, place: str, unproven: bool) -> list[wire.Part]:
-        """unproven: the first call must have a signature."""
-        out: list[wire.Part] = []
-        for part in message.parts:
-            match part:
-                case Text(text=text) | Refusal(text=text):
-                    if text:
-                        out.append(wire.Part(text=text))
-                case Thinking():
-                    self._thinking(part, place, out)
-                case ToolUse():
-                    signature = part.signature or (SKIP if unproven else None)
-                    unproven = False
-                    out.append(self._call(part, signature, place))
-                case ToolResult():
-                    out += self._result(part, place)
-                case Image() | Audio() | Document():
-                    out += self._media(part, place)
-                case _:
-                    self.losses.append(Loss(place, "meaning", "a part that Gemini does not have"))
-        return out
-
-    def _thinking(self, part: Thinking, place: str, out: list[wire.Part]) -> None:
-        if part.vendor != "gemini":
-            # Another model's thoughts are no use without the proof that only its own vendor can read.
-            self.losses.append(Loss(f"{place}.thinking", note="thoughts of another provider's model"))
-        elif part.text:
-            out.append(wire.Part(text=part.text, thought=True, thought_signature=part.signature or None))
-        elif part.signature:
-            before = out[-1] if out else None
-            if before is not None and before.text and not before.thought and before.thought_signature is None:
-                before.thought_signature = part.signature
-            else:
-                out.append(wire.Part(text="", thought_signature=part.signature))
-
-    def _call(self, part: ToolUse, signature: str | None, place: str) -> wire.Part:
-        arguments = arguments_of(part.arguments)
-        if arguments is None:
-            arguments = wrapped_arguments(part.arguments)
-            self.losses.append(Loss(f"{place}.arguments", "changed", "no JSON object; sent as a string inside one"))
-        call = wire.FunctionCall(id=part.id or None, name=part.name, args=arguments)
-        return wire.Part(function_call=call, thought_signature=signature)
-
-    def _result(self, part: ToolResult, place: str) -> list[wire.Part]:
-        inside: list[wire.ResponsePart] = []
-        beside: list[wire.Part] = []
-        for inner in part.content:
-            if isinstance(inner, Text):
-                continue
-            if not isinstance(inner, Image | Audio | Document):
-                self.losses.append(Loss(place, "meaning", "a part that no tool result of Gemini has"))
-                continue
-            for written in self._media(inner, place):
-                if self.model.version >= (3, 0) and written.text is None:
-                    inside.append(wire.ResponsePart(inline_data=written.inline_data, file_data=written.file_data))
-                else:
-                    beside.append(written)
-        if beside:
-            self.losses.append(Loss(f"{place}.content", "changed", "pictures stand beside the tool result"))
-        response = wire.FunctionResponse(
-            id=part.id or None,
-            name=part.name or part.id,
-            response=response_of(plain(part.content), part.error),
-            parts=inside or None,
-        )
-        return [wire.Part(function_response=response), *beside]
-
-    def _media(self, part: Image | Audio | Document, place: str) -> list[wire.Part]:
-        kind = "image" if isinstance(part, Image) else "audio" if isinstance(part, Audio) else "document"
-        if isinstance(part, Image) and part.detail not in ("", "auto"):
-            self.losses.append(Loss(f"{place}.{kind}.detail"))
-        if isinstance(part, Document):
-            if part.context or part.citations:
-                self.losses.append(Loss(f"{place}.{kind}.citations"))
-            if part.text:
-                context = f"{part.name}\n\n" if part.name else ""
-                return [wire.Part(text=context + part.text)]
-        written = write_media(part, self.blobs)
-        if written is not None:
-            return [written]
-        if isinstance(part, Audio) and part.transcript:
-            return [wire.Part(text=part.transcript)]
-        self.losses.append(Loss(f"{place}.{kind}", "meaning", "it is stored with another provider"))
-        return []
 
     def _tools(self) -> list[dict[str, list[_Function]] | msgspec.Raw]:
         functions: list[_Function] = []
@@ -410,15 +288,6 @@ class _Writer:
         if tier is None:
             self.losses.append(Loss("service_tier"))
         return tier
-
-
-def _last_question(request: Request) -> int:
-    """The last message in which the user, not a tool, speaks: calls behind it must have signatures."""
-    for at in range(len(request.messages) - 1, -1, -1):
-        message = request.messages[at]
-        if message.role == "user" and not all(isinstance(part, ToolResult) for part in message.parts):
-            return at
-    return -1
 
 
 def _penalty(name: str, value: float | None, losses: list[Loss]) -> float | None:

@@ -360,3 +360,11 @@ def test_what_google_has_no_place_for_is_named() -> None:
 )
 def test_service_tiers(tier: str, written: str | None) -> None:
     assert write(asking(service_tier=tier))[0].get("serviceTier") == written
+
+
+def test_a_request_of_instructions_alone_asks_them() -> None:
+    request = Request(model="m", messages=(), system=(Text(text="Say hello."),))
+    assert write(request) == (
+        {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]},
+        [("system", "changed")],
+    )
