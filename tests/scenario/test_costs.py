@@ -37,7 +37,7 @@ CHUNK_CALLS: Final = 2
 """One resumption of the reply's generator, one of the tap."""
 LIMITED: Final = 13
 """More under a limit of two scopes in memory: the credential, the layer, the store, each bucket's level and its
-verdict, and what is left as headers. Measured: 8 % of the time of a request, without its sockets."""
+verdict, and what is left as headers: a tenth of the time of a request without its sockets."""
 
 KNOWN_CALLER: Final = 2
 """More for one who has a key, or a token that was seen before: where the credential is, and the layer. The digest and
