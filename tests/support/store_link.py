@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Final, Literal
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Final, Literal, TypeVar
 
 from gateway.config.store_url import read_store_url
 from gateway.store.redis_link import RedisLink
+
+T = TypeVar("T")
 
 AMPLE: Final = 5.0
 """Seconds for a call where the deadline is not what is tested: the machine may be busy."""
@@ -21,6 +23,7 @@ class Told:
         self.lines: list[tuple[str, str, Mapping[str, str]]] = []
         self.errors: list[str] = []
         self._changed = asyncio.Event()
+        self._seen = 0
 
     def tell(self, level: Literal["info", "warning"], event: str, fields: Mapping[str, str]) -> None:
         self.lines.append((level, event, fields))
@@ -30,16 +33,28 @@ class Told:
         return [event for _, event, _ in self.lines]
 
     async def wait_for(self, event: str) -> None:
-        """Until the newest line is this one. Bounded by the test's own bound."""
-        while not self.lines or self.lines[-1][1] != event:
+        """Until this is told, after what was waited for before. Bounded by the test's own bound."""
+        while event not in self.events()[self._seen :]:
+            self._changed.clear()
+            await self._changed.wait()
+        self._seen += self.events()[self._seen :].index(event) + 1
+
+    async def wait_for_reason(self, words: str) -> None:
+        """Until a line has given this reason."""
+        while not any(words in fields.get("reason", "") for _, _, fields in self.lines):
             self._changed.clear()
             await self._changed.wait()
 
-    async def wait_for_reason(self, words: str) -> None:
-        """Until the newest line gives this reason."""
-        while not self.lines or words not in self.lines[-1][2].get("reason", ""):
-            self._changed.clear()
-            await self._changed.wait()
+
+def at_once(coroutine: Coroutine[object, object, T]) -> T:
+    """What a coroutine returns or raises without having waited for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise AssertionError("it waits")
 
 
 @contextlib.asynccontextmanager
