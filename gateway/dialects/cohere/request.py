@@ -124,6 +124,13 @@ class _Body(msgspec.Struct, omit_defaults=True):
     logprobs: bool = False
 
 
+class _Parameters(msgspec.Struct):
+    required: list[str] | None = None
+
+
+_PARAMETERS: Final = msgspec.json.Decoder(_Parameters)
+
+
 def write_request(request: Request, facts: TargetFacts) -> Encoded:
     """The request for this model, with what could not be carried. Never raises."""
     writer = _Writer(request, facts)
@@ -198,6 +205,10 @@ class _Writer:
         request = self.request
         out: list[_Message] = []
         system = self._texts(request.system, "system")
+        if system and not request.messages:
+            # A request must ask something.
+            self.losses.append(Loss("system", "changed", "written as a turn of the user"))
+            return [_Message("user", system)]
         if system:
             out.append(_Message("system", system))
         for at, message in enumerate(request.messages):
@@ -336,10 +347,12 @@ class _Writer:
 
     def _strict(self) -> bool:
         functions = [tool for tool in self.request.tools if isinstance(tool, Tool)]
-        strict = [tool for tool in functions if tool.strict]
-        if strict and len(strict) < len(functions):
-            self.losses.append(Loss("tools.strict", note="all tools are strict, or none is"))
-        return bool(strict) and len(strict) == len(functions)
+        if not any(tool.strict for tool in functions):
+            return False
+        if all(tool.strict and _demands_something(tool) for tool in functions):
+            return True
+        self.losses.append(Loss("tools.strict", note="all tools are strict and demand a parameter, or none is"))
+        return False
 
     def _choice(self) -> str:
         choice = self.request.tool_choice
@@ -377,3 +390,10 @@ class _Writer:
         if reasoning.effort == "none":
             return _Thinking("disabled")
         return _Thinking("enabled", _BUDGETS[reasoning.effort])
+
+
+def _demands_something(tool: Tool) -> bool:
+    try:
+        return tool.parameters is not None and bool(_PARAMETERS.decode(tool.parameters).required)
+    except (msgspec.MsgspecError, RecursionError):
+        return False

@@ -212,11 +212,12 @@ def test_the_choice_of_tools(
 
 
 def test_tools_are_strict_together() -> None:
-    strict = Tool(name="f", parameters=SCHEMA, strict=True)
+    strict = Tool(name="f", parameters=msgspec.Raw(b'{"type":"object","required":["x"]}'), strict=True)
     assert beside(tools=(strict,))[0]["strict_tools"] is True
-    body, losses = beside(tools=(strict, Tool(name="g")))
-    assert "strict_tools" not in body
-    assert losses == [("tools.strict", "hint")]
+    for other in (Tool(name="g"), Tool(name="g", parameters=SCHEMA, strict=True)):
+        body, losses = beside(tools=(strict, other))
+        assert "strict_tools" not in body
+        assert losses == [("tools.strict", "hint")]
 
 
 def test_a_tool_that_a_provider_runs_is_not_run_here() -> None:
@@ -279,3 +280,10 @@ def test_clients_of_this_dialect_are_not_translated() -> None:
         CODEC.read_request(b"{}", Call("cohere", "chat", "/chat"))
     with pytest.raises(GatewayError):
         CODEC.stream_writer(Echo(id="", model="", created=0))
+
+
+def test_a_request_of_instructions_alone_asks_them() -> None:
+    request = Request(model="m", messages=(), system=(Text(text="Say hello."),))
+    body, losses = write(request)
+    assert body["messages"] == [{"role": "user", "content": "Say hello."}]
+    assert losses == [("system", "changed")]
