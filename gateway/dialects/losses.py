@@ -28,8 +28,8 @@ KNOWN: Final = frozenset(
         "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p",
         "truncation", "user", "verbosity", "web_search_options",
         # Anthropic
-        "cache_control", "container", "inference_geo", "mcp_servers", "output_config", "output_format",
-        "stop_sequences", "system", "thinking", "top_k",
+        "access_programs", "cache_control", "container", "diagnostics", "inference_geo", "mcp_servers", "output_config",
+        "output_format", "speed", "stop_sequences", "system", "thinking", "top_k", "user_profile_id", "workspace_id",
         # Gemini
         "cachedContent", "contents", "generationConfig", "labels", "safetySettings", "serviceTier",
         "systemInstruction", "toolConfig", "candidateCount", "enableEnhancedCivicAnswers", "frequencyPenalty",

@@ -116,7 +116,8 @@ class Dispatch:
         authorization = target.authorization(flight.key.secret)
         if authorization is not None:
             headers.append(authorization)
-        headers.extend(target.endpoint.headers)
+        present = {name for name, _ in headers}
+        headers.extend(header for header in target.endpoint.headers if header[0] not in present)
         limits = self._limits
         silence = limits.total + SILENCE_SLACK
         return UpstreamRequest(

@@ -24,6 +24,10 @@ written with an `S` at its end, as in `OPENAI_API_KEYS`, and hold several keys w
 Without a key a provider answers nothing, and a request that needs it is refused with the variable to set. Servers on
 this machine (Ollama, LM Studio, vLLM) and `echo` need none; one that is set is sent.
 
+Bedrock is asked in the region of `AWS_REGION`. Where `AWS_BEARER_TOKEN_BEDROCK` is not set, requests are signed with
+`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`; in the file such a key
+is written `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with `:SESSION_TOKEN` behind it.
+
 What a provider serves is listed by the dialect that it is asked in. Through a router or `/ai/`, chat in any dialect
 reaches any provider with chat: where the provider has none of the client's own, the request is
 [translated](translation.md). Other operations need the client's dialect. At `/<name>/...` any method and path goes

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import pytest
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 
 from gateway.dialects.canonical import Image, Loss, Message, Request, TargetFacts, Text, Tool, ToolResult
-from gateway.dialects.losses import labels, merged, shortfalls, shown
+from gateway.dialects.losses import KNOWN, labels, merged, shortfalls, shown
 
 SEEN = Image(url="https://example.test/a.png")
 
@@ -55,3 +60,13 @@ def test_what_is_not_known_of_a_model_is_let_through() -> None:
     request = Request(model="m", messages=(Message("user", (SEEN,)),), tools=(Tool(name="f"),))
     assert shortfalls(request, TargetFacts(model="m")) == ()
     assert [loss.field for loss in shortfalls(request, TargetFacts(model="m", tools=False))] == ["tools"]
+
+
+def test_the_labels_are_what_the_vendors_requests_have() -> None:
+    members = {
+        *get_type_hints(CompletionCreateParamsNonStreaming),
+        *get_type_hints(ResponseCreateParamsNonStreaming),
+        *get_type_hints(MessageCreateParamsNonStreaming),
+        "contents", "generationConfig", "safetySettings", "systemInstruction", "toolConfig", "cachedContent",
+    }  # fmt: skip
+    assert members - KNOWN == set()
