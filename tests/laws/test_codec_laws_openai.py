@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
@@ -310,6 +310,7 @@ def test_a_chat_reply_is_read_as_it_was_meant(answer: Answer) -> None:
     assert CHAT.read_reply(CHAT.write_reply(answer, ECHO), []) == answer
 
 
+@settings(deadline=None)  # The SDK builds its models when the first one is needed.
 @given(answer=_any_answer, overlap=st.booleans(), size=st.integers(1, 9))
 def test_openais_own_types_take_every_chat_reply(answer: Answer, overlap: bool, size: int) -> None:
     ChatCompletion.model_validate_json(CHAT.write_reply(answer, ECHO), strict=True)
@@ -321,6 +322,7 @@ def test_openais_own_types_take_every_chat_reply(answer: Answer, overlap: bool, 
     assert isinstance(_read(CHAT, [block])[-1], End)
 
 
+@settings(deadline=None)  # The SDK builds its models when the first one is needed.
 @given(answer=_any_answer, overlap=st.booleans(), size=st.integers(1, 9))
 def test_openais_own_types_take_every_response(answer: Answer, overlap: bool, size: int) -> None:
     Response.model_validate_json(RESPONSES.write_reply(answer, ECHO), strict=True)

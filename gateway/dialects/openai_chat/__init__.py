@@ -5,7 +5,8 @@ from __future__ import annotations
 from gateway.core.exchange import Call, Headers
 from gateway.dialects.canonical import Answer, Echo, Encoded, Request, TargetFacts
 from gateway.dialects.codec import Codec
-from gateway.dialects.openai_chat.reply import read_reply, write_reply
+from gateway.dialects.openai_chat.reply_reader import read_reply
+from gateway.dialects.openai_chat.reply_writer import write_reply
 from gateway.dialects.openai_chat.request_reader import read_request
 from gateway.dialects.openai_chat.request_writer import write_request
 from gateway.dialects.openai_chat.stream_reader import ChatReader

@@ -26,7 +26,7 @@ from gateway.dialects.canonical import (
 from gateway.dialects.fitting import first_losses, first_stops
 from gateway.dialects.openai_chat.message_writer import MessageWriter, cache_control
 from gateway.dialects.openai_chat.quirks import KEEPS_CACHE_MARKS, MAKES_IMAGES, OPENAI, TAKES_TOP_K
-from gateway.dialects.openai_words import effort_of, settle_sampling, takes_no_sampling
+from gateway.dialects.openai_sampling import effort_of, settle_sampling, takes_no_sampling
 
 _NAME: Final = re.compile(r"[^a-zA-Z0-9_-]+")
 _TIERS: Final = frozenset(("auto", "default", "flex", "scale", "priority", "fast"))

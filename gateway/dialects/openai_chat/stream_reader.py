@@ -34,7 +34,7 @@ from gateway.dialects.canonical import (
 from gateway.dialects.faults import fault_of_event
 from gateway.dialects.frames import Frames
 from gateway.dialects.openai_chat import request_body as wire
-from gateway.dialects.openai_chat.reply import (
+from gateway.dialects.openai_chat.reply_reader import (
     Annotation,
     Logprobs,
     Picture,
@@ -44,7 +44,8 @@ from gateway.dialects.openai_chat.reply import (
     stop_of,
 )
 from gateway.dialects.openai_chat.thoughts import mistral_thinking, vendor_of
-from gateway.dialects.openai_words import UNREADABLE, kind_hint, read_citation, read_logprobs, says_error, usage_of
+from gateway.dialects.openai_figures import read_citation, read_logprobs, usage_of
+from gateway.dialects.openai_words import UNREADABLE, kind_hint, says_error
 
 
 class _Delta(msgspec.Struct):

@@ -31,9 +31,10 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.openai_chat import request_body as wire
-from gateway.dialects.openai_chat.reply import AnnotationOut, annotation_of, extra_of, finish_of
+from gateway.dialects.openai_chat.reply_writer import AnnotationOut, annotation_of, extra_of, finish_of
 from gateway.dialects.openai_chat.thoughts import detail_of
-from gateway.dialects.openai_words import chat_usage, data_url, write_logprobs
+from gateway.dialects.openai_figures import chat_usage, write_logprobs
+from gateway.dialects.openai_words import data_url
 
 _encode: Final = msgspec.json.encode
 _QUIET: Final = b'},"logprobs":null,"finish_reason":null}]'

@@ -11,8 +11,8 @@ import msgspec
 
 from gateway.core.usage import Usage
 from gateway.dialects.canonical import Citation, Echo, StopReason, Thinking, TokenLogprob, ToolUse
+from gateway.dialects.openai_figures import Logprob, ResponsesUsage, responses_usage, write_citation, write_logprobs
 from gateway.dialects.openai_responses.seal import sealed
-from gateway.dialects.openai_words import Logprob, ResponsesUsage, responses_usage, write_citation, write_logprobs
 
 TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
 

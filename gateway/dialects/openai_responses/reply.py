@@ -24,6 +24,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.faults import fault_of_event
+from gateway.dialects.openai_figures import Logprob, UrlCitation, read_citation, read_logprobs, usage_of
 from gateway.dialects.openai_responses.items import (
     Content,
     ImageItem,
@@ -39,16 +40,7 @@ from gateway.dialects.openai_responses.items import (
 )
 from gateway.dialects.openai_responses.request_body import NO_JSON, Extra
 from gateway.dialects.openai_responses.seal import OWN
-from gateway.dialects.openai_words import (
-    UNREADABLE,
-    Logprob,
-    UrlCitation,
-    plain_base64,
-    read_citation,
-    read_logprobs,
-    says_error,
-    usage_of,
-)
+from gateway.dialects.openai_words import UNREADABLE, plain_base64, says_error
 
 
 class AnnotationIn(UrlCitation):

@@ -26,7 +26,8 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.openai_responses import request_body as wire
 from gateway.dialects.openai_responses.input_reader import InputReader
-from gateway.dialects.openai_words import EFFORTS, cache_mark, hosted_kind, invalid, opens
+from gateway.dialects.openai_sampling import EFFORTS
+from gateway.dialects.openai_words import cache_mark, hosted_kind, invalid, opens
 from gateway.dialects.unread import shape_of, unread
 
 _BODY: Final = msgspec.json.Decoder(wire.Body)

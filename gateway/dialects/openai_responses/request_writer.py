@@ -15,7 +15,7 @@ from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import Encoded, Format, HostedTool, Loss, Request, TargetFacts, Tool, ToolChoice
 from gateway.dialects.fitting import first_losses
 from gateway.dialects.openai_responses.input_writer import InputWriter
-from gateway.dialects.openai_words import effort_of, settle_sampling, takes_no_sampling
+from gateway.dialects.openai_sampling import effort_of, settle_sampling, takes_no_sampling
 
 _NAME: Final = re.compile(r"[^a-zA-Z0-9_-]+")
 _TIERS: Final = frozenset(("auto", "default", "flex", "scale", "priority", "fast", "ultrafast"))

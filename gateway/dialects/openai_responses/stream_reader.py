@@ -30,6 +30,7 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.faults import fault_of_event
 from gateway.dialects.frames import Frames
+from gateway.dialects.openai_figures import Logprob, read_citation, read_logprobs, usage_of
 from gateway.dialects.openai_responses.reply import (
     RESPONSE,
     AnnotationIn,
@@ -44,15 +45,7 @@ from gateway.dialects.openai_responses.reply import (
 )
 from gateway.dialects.openai_responses.request_body import NO_JSON
 from gateway.dialects.openai_responses.seal import OWN
-from gateway.dialects.openai_words import (
-    UNREADABLE,
-    Logprob,
-    kind_hint,
-    read_citation,
-    read_logprobs,
-    says_error,
-    usage_of,
-)
+from gateway.dialects.openai_words import UNREADABLE, kind_hint, says_error
 
 
 class _Event(msgspec.Struct):

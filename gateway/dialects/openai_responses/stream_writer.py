@@ -32,6 +32,7 @@ from gateway.dialects.canonical import (
     TokenLogprob,
     ToolUse,
 )
+from gateway.dialects.openai_figures import write_logprobs
 from gateway.dialects.openai_responses.items import (
     Annotation,
     Content,
@@ -51,7 +52,6 @@ from gateway.dialects.openai_responses.items import (
     response,
     thought_item,
 )
-from gateway.dialects.openai_words import write_logprobs
 
 _encode: Final = msgspec.json.encode
 

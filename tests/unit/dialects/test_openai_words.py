@@ -6,26 +6,18 @@ import msgspec
 import pytest
 
 from gateway.core.errors import GatewayError
-from gateway.core.usage import Usage
 from gateway.dialects.blob import Blob
-from gateway.dialects.canonical import Citation, Document, Effort, Loss, Reasoning, TargetFacts
+from gateway.dialects.canonical import Document
 from gateway.dialects.openai_words import (
     address,
     audio_format,
-    chat_usage,
     decoded_text,
-    effort_of,
     file_type,
     hosted_kind,
     kind_hint,
     plain_base64,
-    responses_usage,
     says_error,
-    takes_no_sampling,
-    usage_of,
-    write_citation,
 )
-from gateway.dialects.tokens import OpenAIUsage, of_openai
 
 
 @pytest.mark.parametrize(
@@ -53,33 +45,6 @@ def test_what_is_no_address_is_told_with_its_place(raw: bytes) -> None:
     with pytest.raises(GatewayError) as caught:
         address(msgspec.Raw(raw), "messages[0].content[0].image_url")
     assert caught.value.param == "messages[0].content[0].image_url"
-
-
-@pytest.mark.parametrize(
-    ("model", "reasoning", "thinks"),
-    [
-        ("o3", None, True),
-        ("o4-mini-2025-04-16", None, True),
-        ("openai/gpt-5.2", None, True),
-        ("gpt-6-astra", None, True),
-        ("gpt-5-chat-latest", None, False),
-        ("gpt-5.2", False, False),
-        ("gpt-4o", None, False),
-        ("gpt-oss-120b", True, False),
-        ("olmo-2", None, False),
-    ],
-)
-def test_which_models_take_no_sampling(model: str, reasoning: bool | None, thinks: bool) -> None:
-    assert takes_no_sampling(TargetFacts(model=model, reasoning=reasoning)) is thinks
-
-
-@pytest.mark.parametrize(
-    ("budget", "effort"), [(0, "none"), (1, "low"), (2048, "low"), (8192, "medium"), (8193, "high"), (-1, "")]
-)
-def test_a_budget_is_told_as_a_level(budget: int, effort: Effort) -> None:
-    losses: list[Loss] = []
-    assert effort_of(Reasoning(budget=budget), TargetFacts(model="m"), losses) == effort
-    assert bool(losses) is (budget > 0)
 
 
 def test_names_of_formats_files_and_tools() -> None:
@@ -128,30 +93,6 @@ def test_what_a_provider_calls_its_error(payload: bytes, hint: str) -> None:
 )
 def test_an_error_that_says_nothing_is_none(raw: bytes, says: bool) -> None:
     assert says_error(msgspec.Raw(raw)) is says
-
-
-@pytest.mark.parametrize("raw", [b"", b"null", b"7", b'{"prompt_tokens":"x"}', b'{"prompt_tokens":-1}'])
-def test_usage_that_cannot_be_read_is_not_known(raw: bytes) -> None:
-    assert usage_of(msgspec.Raw(raw)) is None
-
-
-def test_usage_is_read_as_it_was_written() -> None:
-    usage = Usage(100, 50, cached=20, cache_write_5m=5, cache_write_1h=7, reasoning=30)
-    for written in (chat_usage(usage), responses_usage(usage)):
-        assert of_openai(msgspec.convert(msgspec.to_builtins(written), OpenAIUsage)) == usage
-
-
-@pytest.mark.parametrize(
-    ("citation", "span"),
-    [
-        (Citation(url="u"), (10, 20)),
-        (Citation(url="u", start=2, end=5), (12, 15)),
-        (Citation(url="u", start=5, end=-1), (15, 15)),
-    ],
-)
-def test_where_a_citation_stands(citation: Citation, span: tuple[int, int]) -> None:
-    written = write_citation(citation, 10, 20)
-    assert (written.start_index, written.end_index) == span
 
 
 @pytest.mark.parametrize(("text", "kept"), [("AAAA", "AAAA"), ('A"A', ""), ("A\\A", ""), ("A\nA", ""), ("\u00e4", "")])
