@@ -7,6 +7,7 @@ from typing import Final
 from gateway.config import spec as sp
 from gateway.core.exchange import Layer
 from gateway.core.units import size_in_bytes
+from gateway.pipeline.cache_question import Memory
 from gateway.pipeline.cached import CachePolicy, cached
 from gateway.policy.cache_control import read_directive
 from gateway.runtime import Runtime
@@ -24,6 +25,7 @@ class RouteCaches:
         self._everywhere = spec.global_.cache
         self._runtime = runtime
         self._stores = stores
+        self._memory: Memory = {}
         self.sizes: Final[dict[str, int]] = {}
         caches = [self._everywhere, spec.unified_api.cache, *(router.cache for router in spec.routers.values())]
         self.by_credential: Final = spec.auth.mode != "keys" and any(
@@ -46,4 +48,4 @@ class RouteCaches:
             tool_calls=cache.tool_calls,
             leases=self._stores.link is not None,
         )
-        return [cached(policy, self._stores.cache, self._runtime)]
+        return [cached(policy, self._stores.cache, self._runtime, self._memory)]

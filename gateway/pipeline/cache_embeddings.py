@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Call, Exchange, Handler, Headers, Reply
-from gateway.core.usage import Usage
 from gateway.dialects.cache_key import key_of, stored_name
 from gateway.dialects.replay.pieces import Members
+from gateway.pipeline.cache_question import Asked
+from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, kept_of
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
@@ -27,9 +28,7 @@ from gateway.store.protocol import CacheStore
 MOST: Final = 2048
 """Inputs of one batch; OpenAI takes no more."""
 _AT_ONCE: Final = 64
-_KEPT_HEADERS: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model"))
 _RawMembers = dict[str, msgspec.Raw]
-Result = Literal["hit", "stale", "miss", "bypass"]
 Keep = Callable[[], Awaitable[None]]
 
 
@@ -76,15 +75,13 @@ class EmbeddingCache:
         self,
         exchange: Exchange,
         wish: Wish,
-        scope: Sequence[str],
-        around: tuple[str, ...],
-        members: Members,
+        asked: Asked,
         inner: Handler,
     ) -> tuple[Reply, Result, Keep | None]:
         """The reply; what the cache did, `miss` as soon as one input had to be fetched; and how to keep what was
         fetched, for whoever has the time."""
-        inputs = _inputs(members.pop("input"))
-        names = [self._name(scope, around, members, one) for one in inputs]
+        inputs = _inputs(asked.members["input"])
+        names = [self._name(asked, one) for one in inputs]
         wall = self._runtime.clock.wall
         values = [None] * len(names) if wish.no_cache else await self._store.get(names)
         found: dict[int, tuple[Entry, _Kept]] = {}
@@ -102,11 +99,10 @@ class EmbeddingCache:
                     spare[index] = kept
         missing = [index for index in range(len(inputs)) if index not in found]
         if not missing:
-            exchange.usage = Usage()
+            exchange.usage = NOTHING_USED
             return self._put_together(found, [], stale=stale), "stale" if stale else "hit", None
         # An input that is there twice is asked for once.
-        asked = {names[index]: index for index in reversed(missing)}
-        places = sorted(asked.values())
+        places = sorted({names[index]: index for index in reversed(missing)}.values())
         original = exchange.body
         if len(places) < len(inputs):
             exchange.body = _asking_for(original, [inputs[index] for index in places])
@@ -116,7 +112,7 @@ class EmbeddingCache:
             exchange.body = original
             if len(spare) < len(missing) or error.status < 500:
                 raise
-            exchange.usage = Usage()
+            exchange.usage = NOTHING_USED
             return self._put_together(found | spare, [], stale=True), "stale", None
         exchange.body = original
         fetched = _fetched(reply, [inputs[index] for index in places])
@@ -124,22 +120,22 @@ class EmbeddingCache:
             if len(places) < len(inputs):
                 # Nothing that the kept ones could be joined with: the whole is asked for.
                 reply = await inner(exchange)
-            reply.headers.append((b"x-gateway-cache", b"bypass"))
+            reply.headers.append(TOLD["bypass"])
             return reply, "bypass", None
         now = wall()
-        headers = [header for header in reply.headers if header[0] in _KEPT_HEADERS]
+        headers = kept_of(reply.headers)
         wanted = [names[index] for index in places]
         keep = partial(self._keep, wanted, fetched, headers, now) if self._ttl > 0 else None
         if len(places) == len(inputs):
-            reply.headers.append((b"x-gateway-cache", b"miss"))
+            reply.headers.append(TOLD["miss"])
             return reply, "miss", keep
         got = dict(zip(wanted, fetched, strict=True))
         for index in missing:
             found[index] = Entry(now, "whole", headers, b""), got[names[index]]
         return self._put_together(found, reply.headers, stale=stale), "miss", keep
 
-    def _name(self, scope: Sequence[str], around: tuple[str, ...], members: Members, one: object) -> str:
-        key = key_of(scope, around, {**members, "input": one})
+    def _name(self, asked: Asked, one: object) -> str:
+        key = key_of(asked.scope, asked.around, {**asked.members, "input": one})
         assert key is not None, "the body has been put in order before"
         return stored_name(self._router, key, 0)
 
@@ -164,10 +160,10 @@ class EmbeddingCache:
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         body = msgspec.json.encode({**first.rest, "data": data, "usage": usage})
         if headers:
-            headers.append((b"x-gateway-cache", b"miss"))
+            headers.append(TOLD["miss"])
             return Reply(200, headers, body)
         age = max(0.0, self._runtime.clock.wall() - min(entry.created for entry, _ in found.values()))
-        told = (b"x-gateway-cache", b"stale" if stale else b"hit")
+        told = TOLD["stale" if stale else "hit"]
         return Reply(200, [*first_entry.headers, told, (b"age", b"%d" % age)], body)
 
 

@@ -10,7 +10,7 @@ had its last byte, and nothing is awaited for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -18,23 +18,18 @@ import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.errors import GatewayError, UpstreamFault
-from gateway.core.exchange import Call, Exchange, Handler, Headers, Layer, Reply
-from gateway.core.usage import Usage
-from gateway.dialects.cache_key import key_of, members_of, shown_name, stored_name, surroundings
-from gateway.dialects.replay.forms import CONTENT_TYPES, Form, has_both_forms, in_wanted_form, wanted_form
-from gateway.dialects.replay.pieces import Members, Unfoldable
+from gateway.core.exchange import Exchange, Handler, Layer, Reply
+from gateway.dialects.replay.forms import wanted_form
 from gateway.dialects.replay.storable import is_storable
 from gateway.pipeline.cache_embeddings import EmbeddingCache
+from gateway.pipeline.cache_errors import copy_of, is_everybodys, is_upstreams
 from gateway.pipeline.cache_flight import Flight
-from gateway.pipeline.identity import identity_of
-from gateway.policy.cache_control import NO_WISH, Directive, Wish, decide, read_wish, usable_after_error
+from gateway.pipeline.cache_question import OPERATIONS, Asked, Memory, Question, Questions
+from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, form_of, given, kept_of
+from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
 from gateway.store.protocol import CacheStore
-
-Result = Literal["hit", "shared", "stale", "miss", "bypass", "refresh"]
-"""What the cache did. shared: gave the answer of another request that was under way; the client is told `hit`. refresh:
-fetched anew what was given though stale; no client is told of it."""
 
 LEASE: Final = 10.0
 """Seconds for which a replica that fetches keeps the others from doing the same."""
@@ -45,20 +40,8 @@ word, not so long. After that it is fetched here too."""
 _FIRST_LOOK: Final = 0.05
 _LONGEST_LOOK: Final = 0.5
 
-_OPERATIONS: Final = frozenset(
-    (
-        "chat", "completions", "responses", "messages", "count-tokens", "generate", "embeddings", "moderations",
-        "rerank", "images", "audio",
-    )
-)  # fmt: skip
-_COUNTED_HEADERS: Final = frozenset((b"cache-control", b"anthropic-version", b"anthropic-beta", b"openai-beta"))
-_KEPT_HEADERS: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model", b"x-gateway-dropped"))
 _THREADED: Final = 128 * 1024
 """Bytes of a body from which on compressing it would keep everybody else waiting."""
-_NOTHING_USED: Final = Usage()
-_TOLD: Final[dict[Result, bytes]] = {
-    "hit": b"hit", "shared": b"hit", "stale": b"stale", "miss": b"miss", "bypass": b"bypass", "refresh": b"miss",
-}  # fmt: skip
 _ZERO: Final = (b"age", b"0")
 
 
@@ -76,11 +59,13 @@ class CachePolicy(msgspec.Struct, frozen=True):
     leases: bool = False
 
 
-def cached(policy: CachePolicy, store: CacheStore, runtime: Runtime) -> Layer:
-    """The layer for a route. Not for one whose directive is `no-store`: that has none."""
+def cached(policy: CachePolicy, store: CacheStore, runtime: Runtime, memory: Memory | None = None) -> Layer:
+    """The layer for a route. Not for one whose directive is `no-store`: that has none. memory: of questions, which the
+    routes of a config share."""
+    questions = Questions(policy.router, policy.scope, policy.seed, policy.buckets, {} if memory is None else memory)
 
     def layer(inner: Handler) -> Handler:
-        return Cached(policy, store, runtime, inner)
+        return Cached(policy, store, runtime, questions, inner)
 
     return layer
 
@@ -89,11 +74,13 @@ class Cached:
     """A handler that looks in the store first."""
 
     __slots__ = (
-        "_chance", "_clock", "_directive", "_embeddings", "_flights", "_inner", "_policy", "_router", "_runtime",
-        "_serial", "_store", "_ttl", "_wall",
+        "_chance", "_clock", "_directive", "_embeddings", "_flights", "_inner", "_policy", "_questions", "_router",
+        "_runtime", "_serial", "_store", "_ttl", "_wall",
     )  # fmt: skip
 
-    def __init__(self, policy: CachePolicy, store: CacheStore, runtime: Runtime, inner: Handler) -> None:
+    def __init__(
+        self, policy: CachePolicy, store: CacheStore, runtime: Runtime, questions: Questions, inner: Handler
+    ) -> None:
         clock: Clock = runtime.clock
         self._clock = clock
         self._wall = clock.wall
@@ -104,6 +91,7 @@ class Cached:
         self._ttl = policy.directive.kept_for
         self._store = store
         self._runtime = runtime
+        self._questions = questions
         self._inner = inner
         self._flights: dict[str, Flight] = {}
         self._serial = 0
@@ -111,36 +99,21 @@ class Cached:
 
     async def __call__(self, exchange: Exchange) -> Reply:
         call = exchange.call
-        if call.operation not in _OPERATIONS or exchange.method != "POST":
+        if call.operation not in OPERATIONS or exchange.method != "POST":
             return await self._inner(exchange)
-        wish = NO_WISH
-        counted: list[tuple[bytes, bytes]] = []
-        for header in exchange.headers:
-            if header[0] in _COUNTED_HEADERS:
-                if header[0] == b"cache-control":
-                    wish = read_wish(header[1])
-                else:
-                    counted.append(header)
-        members = None if wish.no_store or call.multipart else members_of(exchange.body)
-        if members is None or (call.operation == "responses" and not _is_pure(call, members)):
+        wish, question = self._questions.read(exchange)
+        if question is None:
             return await self._pass_by(exchange)
-        around = surroundings(call, exchange.query, counted)
-        if call.stream and not has_both_forms(call):
-            around += ("stream",)
-        scope = (*self._whose(exchange), self._router, self._policy.seed)
-        key = key_of(scope, around, members)
-        if key is None:
-            return await self._pass_by(exchange)
-        if call.operation == "embeddings" and self._embeddings.takes(call, members):
-            return await self._embed(exchange, wish, scope, around, members, stored_name(self._router, key, 0))
-        return await self._look_up(exchange, wish, key)
+        if question.asked is not None and self._embeddings.takes(call, question.asked.members):
+            return await self._embed(exchange, wish, question.asked, question.names[0])
+        return await self._look_up(exchange, wish, question)
 
-    async def _look_up(self, exchange: Exchange, wish: Wish, key: str) -> Reply:
-        names = [stored_name(self._router, key, variant) for variant in range(self._policy.buckets)]
+    async def _look_up(self, exchange: Exchange, wish: Wish, question: Question) -> Reply:
+        names = question.names
         if wish.no_cache:
             # A new answer takes the place of one that was kept, and waits for nobody else's.
             index = int(self._chance() * len(names)) if len(names) > 1 else 0
-            return await self._lead(exchange, Flight(exchange, self._policy.largest), names[index], key, "bypass")
+            return await self._lead(exchange, Flight(exchange, self._policy.largest), names[index], question, "bypass")
         values = await self._store.get(names)
         index = 0
         if len(names) > 1:
@@ -151,19 +124,19 @@ class Cached:
         value = values[index]
         entry = decode(value) if value is not None else None
         if entry is None:
-            return await self._fetch(exchange, wish, names[index], key, None)
+            return await self._fetch(exchange, wish, names[index], question, None)
         age = max(0.0, self._wall() - entry.created)
         verdict = decide(age, self._directive, wish)
         if verdict != "miss":
-            reply = self._give(exchange, entry, key, "hit" if verdict == "fresh" else "stale", age)
+            reply = self._give(exchange, entry, question, "hit" if verdict == "fresh" else "stale", age)
             if reply is not None:
                 if verdict == "refresh":
-                    self._refresh(exchange, names[index], key)
+                    self._refresh(exchange, names[index], question)
                 return reply
         spare = entry if usable_after_error(age, self._directive, wish) else None
-        return await self._fetch(exchange, wish, names[index], key, spare)
+        return await self._fetch(exchange, wish, names[index], question, spare)
 
-    async def _fetch(self, exchange: Exchange, wish: Wish, name: str, key: str, spare: Entry | None) -> Reply:
+    async def _fetch(self, exchange: Exchange, wish: Wish, name: str, question: Question, spare: Entry | None) -> Reply:
         """Lead, or follow who leads. spare: what is given when nothing can be fetched."""
         try:
             flight = self._flights.get(name)
@@ -173,30 +146,37 @@ class Cached:
             for _ in range(2):
                 if flight is None:
                     break
-                reply = await self._follow(exchange, flight, key)
+                reply = await self._follow(exchange, flight, question)
                 if reply is not None:
                     return reply
                 error = flight.error
                 successor = self._flights.get(name)
                 flight = successor if successor is not flight else None
             else:
-                if error is not None and _is_everybodys(error):
-                    raise _copy(error)
+                if error is not None and is_everybodys(error):
+                    raise copy_of(error)
             flight = Flight(exchange, self._policy.largest)
             if name not in self._flights:
                 self._flights[name] = flight
-            return await self._lead(exchange, flight, name, key, "miss", wish)
+            return await self._lead(exchange, flight, name, question, "miss", wish)
         except GatewayError as failure:
-            if spare is not None and _is_upstreams(failure):
+            if spare is not None and is_upstreams(failure):
                 age = max(0.0, self._wall() - spare.created)
-                stale = self._give(exchange, spare, key, "stale", age)
+                stale = self._give(exchange, spare, question, "stale", age)
                 if stale is not None:
                     return stale
             self._count(exchange, "miss")
+            failure.headers += (TOLD["miss"],)
             raise
 
     async def _lead(
-        self, exchange: Exchange, flight: Flight, name: str, key: str, result: Result, wish: Wish | None = None
+        self,
+        exchange: Exchange,
+        flight: Flight,
+        name: str,
+        question: Question,
+        result: Result,
+        wish: Wish | None = None,
     ) -> Reply:
         """Fetch, and note what comes. wish: other replicas may be waited for; None: they may not."""
         holder = ""
@@ -206,36 +186,35 @@ class Cached:
                 entry = await self._taken_elsewhere(exchange, name, holder, wish)
                 if entry is not None:
                     flight.finish(entry)
-                    reply = self._give(exchange, entry, key, "shared", max(0.0, self._wall() - entry.created))
+                    reply = self._give(exchange, entry, question, "shared", max(0.0, self._wall() - entry.created))
                     if reply is not None:
                         self._end(flight, name, holder)
                         return reply
             reply = await self._inner(exchange)
         except BaseException as failure:
             if isinstance(failure, GatewayError):
-                failure.headers += ((b"x-gateway-cache", _TOLD[result]),)
                 flight.fail(failure)
             else:
                 flight.fail()
             self._end(flight, name, holder)
             if result != "miss":
+                # A miss may still be answered with what is stale; then it is none.
                 self._count(exchange, result)
             raise
-        form = _form_of(exchange.call, reply)
+        form = form_of(exchange.call, reply)
         if reply.status != 200 or form is None:
             # Fine for this client, but nothing that could be given to another.
             flight.fail()
             self._end(flight, name, holder)
         else:
-            kept = [header for header in reply.headers if header[0] in _KEPT_HEADERS]
-            flight.begin(form, kept, reply.first)
+            flight.begin(form, kept_of(reply.headers), reply.first)
             if reply.rest is None:
                 flight.finish(self._entry(exchange, flight))
             else:
                 self._tee(flight, reply)
             exchange.on_settle.append(partial(self._settle, flight, name, holder))
-        reply.headers.append((b"x-gateway-cache", _TOLD[result]))
-        reply.headers.append((b"x-gateway-cache-key", shown_name(self._router, key).encode()))
+        reply.headers.append(TOLD[result])
+        reply.headers.append(question.told)
         self._count(exchange, result)
         return reply
 
@@ -289,7 +268,7 @@ class Cached:
         if holder:
             self._runtime.behind.start(self._store.release(name, holder))
 
-    async def _follow(self, exchange: Exchange, flight: Flight, key: str) -> Reply | None:
+    async def _follow(self, exchange: Exchange, flight: Flight, question: Question) -> Reply | None:
         """What another request brings; None when it brings nothing that this one can use."""
         call = exchange.call
         flight.leader.followed = True
@@ -300,15 +279,15 @@ class Cached:
         if same and flight.form != "whole" and not flight.failed and not flight.overflowed:
             rest = flight.follow()
             first = await anext(rest)
-            headers = self._headers([*flight.kept], key, "shared", _ZERO)
-            exchange.usage = _NOTHING_USED
+            headers = [*flight.kept, TOLD["shared"], question.told, _ZERO]
+            exchange.usage = NOTHING_USED
             self._count(exchange, "shared")
             return Reply(200, headers, first, rest, rest.aclose)
         while flight.entry is None and not flight.failed and not flight.overflowed:
             await flight.changed()
         if flight.entry is None:
             return None
-        return self._give(exchange, flight.entry, key, "shared", 0.0)
+        return self._give(exchange, flight.entry, question, "shared", 0.0)
 
     async def _taken_elsewhere(self, exchange: Exchange, name: str, holder: str, wish: Wish) -> Entry | None:
         """What another replica fetches meanwhile; None when it is this one's turn. Never longer than WAIT_*."""
@@ -327,43 +306,23 @@ class Cached:
                 return entry
         return None
 
-    def _give(self, exchange: Exchange, entry: Entry, key: str, result: Result, age: float) -> Reply | None:
-        """A kept answer as this request wants it; None when it cannot be made of what was kept."""
-        call = exchange.call
-        form = wanted_form(call)
-        try:
-            body = in_wanted_form(call, entry.form, entry.body, entry.usage, told=entry.told)
-        except Unfoldable:
-            return None
-        kept = entry.headers
-        if form != entry.form:
-            kept = [header for header in kept if header[0] != b"content-type"]
-            kept.append((b"content-type", CONTENT_TYPES[form]))
-        exchange.usage = _NOTHING_USED
-        self._count(exchange, result)
-        return Reply(200, self._headers(kept, key, result, (b"age", b"%d" % age)), body)
-
-    def _headers(self, kept: Headers, key: str, result: Result, age: tuple[bytes, bytes]) -> Headers:
-        return [
-            *kept,
-            (b"x-gateway-cache", _TOLD[result]),
-            (b"x-gateway-cache-key", shown_name(self._router, key).encode()),
-            age,
-        ]
+    def _give(self, exchange: Exchange, entry: Entry, question: Question, result: Result, age: float) -> Reply | None:
+        reply = given(exchange, entry, question, result, age)
+        if reply is not None:
+            self._count(exchange, result)
+        return reply
 
     async def _pass_by(self, exchange: Exchange) -> Reply:
         self._count(exchange, "bypass")
         reply = await self._inner(exchange)
-        reply.headers.append((b"x-gateway-cache", b"bypass"))
+        reply.headers.append(TOLD["bypass"])
         return reply
 
     async def _embed(
         self,
         exchange: Exchange,
         wish: Wish,
-        scope: Sequence[str],
-        around: tuple[str, ...],
-        members: Members,
+        asked: Asked,
         name: str,
     ) -> Reply:
         """name: of the batch as a whole. One that is the same and under way is waited for, and its inputs are kept
@@ -377,7 +336,7 @@ class Cached:
         if name not in self._flights:
             self._flights[name] = flight
         try:
-            reply, result, kept = await self._embeddings(exchange, wish, scope, around, members, self._inner)
+            reply, result, kept = await self._embeddings(exchange, wish, asked, self._inner)
         except BaseException:
             flight.fail()
             self._end(flight, name, "")
@@ -395,17 +354,17 @@ class Cached:
             flight.fail()
             self._end(flight, name, "")
 
-    def _refresh(self, exchange: Exchange, name: str, key: str) -> None:
+    def _refresh(self, exchange: Exchange, name: str, question: Question) -> None:
         """Fetch anew behind the client's back, unless somebody does already or too much is going on."""
         if name in self._flights:
             return
         again = _again(exchange, self._clock.monotonic(), self._wall())
         flight = Flight(again, self._policy.largest)
         self._flights[name] = flight
-        if not self._runtime.behind.start(self._fetch_behind(again, flight, name, key)):
+        if not self._runtime.behind.start(self._fetch_behind(again, flight, name, question)):
             del self._flights[name]
 
-    async def _fetch_behind(self, again: Exchange, flight: Flight, name: str, key: str) -> None:
+    async def _fetch_behind(self, again: Exchange, flight: Flight, name: str, question: Question) -> None:
         """A request of its own, with nobody to answer: it is limited, counted and settled as every other."""
         holder = self._holder() if self._policy.leases else ""
         if holder and not await self._store.lease(name, holder, LEASE):
@@ -413,7 +372,7 @@ class Cached:
             self._end(flight, name, "")
             return
         try:
-            reply = await self._lead(again, flight, name, key, "refresh")
+            reply = await self._lead(again, flight, name, question, "refresh")
             again.status = reply.status
             if reply.rest is not None:
                 try:
@@ -434,66 +393,12 @@ class Cached:
                 settle(again)
             self._runtime.metrics.settle(again)
 
-    def _whose(self, exchange: Exchange) -> tuple[str, ...]:
-        """Who may see the answer. What only some of those may use, only they may see."""
-        scope = self._policy.scope
-        if scope == "caller" or (scope == "team" and not exchange.team):
-            return (identity_of(exchange),)
-        access = exchange.access
-        if access is not None:
-            allowed = ",".join(sorted(access.providers)) if access.providers is not None else "*"
-            models = ",".join(access.models) if access.models is not None else "*"
-            return (scope, exchange.team if scope == "team" else "", allowed, models)
-        return (scope, exchange.team if scope == "team" else "")
-
     def _holder(self) -> str:
         self._serial += 1
         return f"{self._runtime.name}:{self._serial}"
 
     def _count(self, exchange: Exchange, result: Result) -> None:
         self._runtime.metrics.count_cache(exchange.router, result)
-
-
-def _is_pure(call: Call, members: Members) -> bool:
-    """Whether a Responses request asks for an answer and changes nothing at the provider."""
-    return call.suffix == "/responses" and not members.get("background") and not members.get("conversation")
-
-
-def _form_of(call: Call, reply: Reply) -> Form | None:
-    """The form of a reply, by what it says it is; None when it is encoded in a way that cannot be read."""
-    kind = b""
-    for name, value in reply.headers:
-        if name == b"content-encoding" and value != b"identity":
-            return None
-        if name == b"content-type":
-            kind = value
-    if kind.startswith(b"text/event-stream"):
-        return "events" if call.stream else None
-    if call.stream and call.framing == "json-array" and reply.first.lstrip()[:1] == b"[":
-        return "array"
-    return "whole"
-
-
-def _is_upstreams(error: GatewayError) -> bool:
-    """Whether the upstream failed, and not the request, a limit or the gateway."""
-    return error.code == "upstream_rate_limited" or (
-        error.status >= 500 and error.code not in ("internal_error", "draining", "store_unavailable")
-    )
-
-
-def _is_everybodys(error: GatewayError) -> bool:
-    """Whether whoever asks the same would be told the same."""
-    return error.code.startswith("upstream_") or error.code in ("no_eligible_target", "deadline_exceeded")
-
-
-def _copy(error: GatewayError) -> GatewayError:
-    """The same for another client; an exception belongs to the one that it was raised for."""
-    copy = GatewayError(
-        error.code, error.message, status=error.status, retry_after=error.retry_after, param=error.param
-    )
-    copy.headers = ((b"x-gateway-cache", _TOLD["miss"]),)
-    copy.provider_body = error.provider_body
-    return copy
 
 
 def _again(exchange: Exchange, started: float, wall: float) -> Exchange:
