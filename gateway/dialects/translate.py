@@ -31,6 +31,7 @@ from gateway.dialects.faults import fault_of_words
 from gateway.dialects.format_tool import FormatTool, without_tool
 from gateway.dialects.formats import Format
 from gateway.dialects.losses import merged, shortfalls
+from gateway.dialects.unfold import events_of
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -63,6 +64,15 @@ class Translation:
             answer = without_tool(answer, self._format_tool)
         echo = named(self._echo, answer.model)
         return way.client.codec.write_reply(answer, echo), None if way.client.counts else answer.usage
+
+    def unfolded(self, body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
+        """The same as the client's whole stream. Raises UpstreamFault("malformed")."""
+        way = self.way
+        answer = way.provider.codec.read_reply(body, headers)
+        if self._format_tool:
+            answer = without_tool(answer, self._format_tool)
+        writer = way.client.codec.stream_writer(named(self._echo, answer.model))
+        return writer.write(events_of(answer)), answer.usage
 
     def stream(self, headers: Headers) -> StreamTranslation:
         """The translation of a provider's stream."""

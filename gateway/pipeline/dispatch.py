@@ -25,6 +25,7 @@ from gateway.policy.retry import RetryPolicy, verdict
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 
 ERROR_BODY_LIMIT = 1 << 20
+WHOLE_BODY_LIMIT = 1 << 26
 SILENCE_SLACK = 30.0
 """Seconds beyond our own limits, for engines that cannot abort a call and have to be told when to give up."""
 
@@ -162,7 +163,7 @@ class Dispatch:
         tap: Tap | None = None
         if translation is not None:
             if not _content_type(upstream.headers).startswith(translation.way.provider.stream_types):
-                raise UpstreamFault("unavailable", "The reply was not a stream.", status=upstream.status)
+                return await self._unfolded(exchange, flight, upstream, translation, dog)
             tap = translation.stream(upstream.headers)
         elif call.stream and _is_event_stream(upstream.headers, call):
             tap = tap_for(call, strip_usage=flight.target.ask_usage)
@@ -217,6 +218,22 @@ class Dispatch:
                 raise bitten
 
         return Reply(upstream.status, headers, first, rest, close)
+
+    async def _unfolded(
+        self, exchange: Exchange, flight: Flight, upstream: UpstreamReply, translation: Translation, dog: Watchdog
+    ) -> Reply:
+        """A provider that was asked for a stream has answered whole: the client has its stream all the same."""
+        body = await _read_some(upstream, WHOLE_BODY_LIMIT)
+        if bad_body(exchange.call, _content_type(upstream.headers), body):
+            raise UpstreamFault("unavailable", "The reply was neither a stream nor JSON.", status=upstream.status)
+        first, exchange.usage = translation.unfolded(body, upstream.headers)
+        now = self._now()
+        exchange.first_byte = now
+        flight.see_first_byte(now)
+        dog.stop()
+        flight.succeed(now)
+        await _close(upstream)
+        return Reply(upstream.status, for_foreign_client(upstream.headers, translation.stream_type), first)
 
     async def _rest(
         self,
@@ -297,8 +314,8 @@ def _is_event_stream(headers: Headers, call: Call) -> bool:
     )
 
 
-async def _read_some(upstream: UpstreamReply) -> bytes:
-    """An error reply's body, as far as it is worth reading."""
+async def _read_some(upstream: UpstreamReply, limit: int = ERROR_BODY_LIMIT) -> bytes:
+    """A reply's body, as far as it is worth reading and there."""
     parts: list[bytes] = []
     size = 0
     if upstream.chunks is not None:
@@ -306,7 +323,7 @@ async def _read_some(upstream: UpstreamReply) -> bytes:
             async for chunk in upstream.chunks:
                 parts.append(chunk)
                 size += len(chunk)
-                if size > ERROR_BODY_LIMIT:
+                if size > limit:
                     break
         except UpstreamFault:
             # A refusal whose body breaks off is still that refusal.

@@ -65,6 +65,20 @@ async def test_a_stream(serve: Serve, client: Client, provider: Provider) -> Non
 
 
 @each_pair
+async def test_a_whole_reply_to_a_client_that_asked_for_a_stream(
+    serve: Serve, client: Client, provider: Provider
+) -> None:
+    served = serve(HOUSE)
+    served.upstream.on(provider.host, provider.whole("Hello there"))
+    reply = await served.client.post(path(client, provider, True), client.ask("m-1", stream=True))
+    assert reply.status == 200, reply.text
+    assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert client.streamed_text(reply.body) == "Hello there"
+    assert client.complete(reply.body)
+    assert await served.metric("gateway_tokens_total", kind="output") == 3
+
+
+@each_pair
 async def test_tools_in_two_rounds(serve: Serve, client: Client, provider: Provider) -> None:
     served = serve(HOUSE)
     served.upstream.on(provider.host, provider.calling(json.loads(ARGUMENTS)), provider.whole("It rains in Oslo."))

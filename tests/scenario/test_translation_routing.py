@@ -256,9 +256,9 @@ async def test_an_error_event_after_commit_is_told_in_the_client_s_dialect(serve
     assert await served.metric("gateway_faults_total", provider="anthropic") == 1
 
 
-async def test_a_stream_that_was_asked_for_and_came_whole_is_a_failure_before_the_first_byte(serve: Serve) -> None:
+async def test_half_of_a_whole_reply_to_a_stream_is_a_failure_before_the_first_byte(serve: Serve) -> None:
     served = serve(BOTH)
-    served.upstream.on(ANTHROPIC, ok(message_reply()))
+    served.upstream.on(ANTHROPIC, ok(b'{"id":"msg_1","type":"mess'))
     served.upstream.on(GEMINI, stream(generate_stream()))
     reply = await served.client.post(f"/router/r{CHAT}", chat("gpt-4o", stream=True))
     assert (reply.status, reply.headers["x-gateway-provider"]) == (200, "gemini")
