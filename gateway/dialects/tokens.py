@@ -241,7 +241,13 @@ def of_cohere(raw: CohereUsage | None) -> Usage | None:
     if raw is None:
         return None
     counted = raw.billed_units or raw.tokens
-    return _usage(counted.input_tokens, counted.output_tokens, raw.cached_tokens) if counted is not None else None
+    if counted is None:
+        return None
+    cached = raw.cached_tokens
+    if cached is not None and cached > (counted.input_tokens or 0):
+        # Counted over the prompt that Cohere put around what is billed.
+        cached = counted.input_tokens
+    return _usage(counted.input_tokens, counted.output_tokens, cached)
 
 
 class _OpenAIReply(msgspec.Struct, gc=False):

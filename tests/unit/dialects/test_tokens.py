@@ -85,6 +85,13 @@ def test_gemini_output_includes_thoughts_and_input_the_tools() -> None:
     assert usage_of(Call("gemini", "generate", ""), body) == (Usage(10, 8, reasoning=3), "g")
 
 
+@pytest.mark.parametrize(("cached", "kept"), [(3, 3), (64, 5), (None, 0)])
+def test_cohere_caches_no_more_than_it_bills(cached: int | None, kept: int) -> None:
+    usage = {"billed_units": {"input_tokens": 5, "output_tokens": 1}, "cached_tokens": cached}
+    body = json.dumps({"usage": usage}).encode()
+    assert usage_of(Call("cohere", "chat", "/chat"), body)[0] == Usage(5, 1, cached=kept)
+
+
 def test_cohere_bills_units() -> None:
     chat = Call("cohere", "chat", "/chat")
     assert usage_of(chat, b'{"usage":{"tokens":{"input_tokens":5,"output_tokens":1}}}')[0] == Usage(5, 1)
