@@ -206,7 +206,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     (`logit_bias`, `messages[2].foo`): the encoder's losses begin with them.
     lost: what the decoder itself knows that no other dialect can carry, with its effect (`previous_response_id` changes
     what is asked); translation puts these in front of the encoder's losses.
-    legacy_calls: the client speaks OpenAI's older form of tools (`functions`), and its reply is to as well."""
+    legacy_calls: the client speaks OpenAI's older form of tools (`functions`), and its reply is to as well.
+    custom_tools: names of tools that the client takes free text for (OpenAI's custom tools): among `tools` each is a
+    function with the one argument `input`."""
 
     model: str
     messages: tuple[Message, ...]
@@ -228,6 +230,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     unread: tuple[str, ...] = ()
     lost: tuple[Loss, ...] = ()
     legacy_calls: bool = False
+    custom_tools: tuple[str, ...] = ()
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -292,7 +295,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Echo(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder of replies takes from the client's side. id: used where the provider gave none. model: the name
     that the reply reports. created: Unix seconds, used where the provider gave none. wants_usage: a stream is to end
-    with usage (OpenAI chat). framing: Gemini's `sse` or `json-array`. legacy_calls: as in the Request."""
+    with usage (OpenAI chat). framing: Gemini's `sse` or `json-array`. legacy_calls, custom_tools: as in the
+    Request."""
 
     id: str
     model: str
@@ -300,6 +304,7 @@ class Echo(msgspec.Struct, frozen=True, kw_only=True):
     wants_usage: bool = True
     framing: Literal["sse", "json-array"] = "sse"
     legacy_calls: bool = False
+    custom_tools: tuple[str, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):

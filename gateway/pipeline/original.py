@@ -83,6 +83,7 @@ class Original:
             wants_usage=wants_usage,
             framing=call.framing,
             legacy_calls=request.legacy_calls,
+            custom_tools=request.custom_tools,
         )
 
 

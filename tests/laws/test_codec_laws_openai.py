@@ -230,8 +230,8 @@ def _events_of(answer: Answer, overlap: bool = False) -> list[Event]:
     return [*out, End(answer.usage)]
 
 
-def _written(codec: Codec, events: list[Event], size: int = 1) -> bytes:
-    writer = codec.stream_writer(ECHO)
+def _written(codec: Codec, events: list[Event], size: int = 1, echo: Echo = ECHO) -> bytes:
+    writer = codec.stream_writer(echo)
     return b"".join(writer.write(events[at : at + size]) for at in range(0, len(events), size))
 
 
@@ -323,10 +323,13 @@ def test_openais_own_types_take_every_chat_reply(answer: Answer, overlap: bool, 
 
 
 @settings(deadline=None)  # The SDK builds its models when the first one is needed.
-@given(answer=_any_answer, overlap=st.booleans(), size=st.integers(1, 9))
-def test_openais_own_types_take_every_response(answer: Answer, overlap: bool, size: int) -> None:
-    Response.model_validate_json(RESPONSES.write_reply(answer, ECHO), strict=True)
-    block = _written(RESPONSES, _events_of(answer, overlap), size)
+@given(answer=_any_answer, overlap=st.booleans(), size=st.integers(1, 9), custom=st.booleans())
+def test_openais_own_types_take_every_response(answer: Answer, overlap: bool, size: int, custom: bool) -> None:
+    parts = [part for choice in answer.choices for part in choice.parts]
+    names = tuple(part.name for part in parts if isinstance(part, ToolUse)) if custom else ()
+    echo = msgspec.structs.replace(ECHO, custom_tools=names)
+    Response.model_validate_json(RESPONSES.write_reply(answer, echo), strict=True)
+    block = _written(RESPONSES, _events_of(answer, overlap), size, echo)
     numbers = []
     for event in sse_events(block):
         _EVENT.validate_json(event.data, strict=True)

@@ -62,6 +62,13 @@ class CallItem(msgspec.Struct, omit_defaults=True, tag_field="type", tag="functi
     extra_content: dict[str, dict[str, str]] | None = None
 
 
+class CustomItem(msgspec.Struct, tag_field="type", tag="custom_tool_call"):
+    id: str
+    call_id: str
+    name: str
+    input: str
+
+
 class Summary(msgspec.Struct, tag_field="type", tag="summary_text"):
     text: str
 
@@ -79,7 +86,7 @@ class ImageItem(msgspec.Struct, tag_field="type", tag="image_generation_call"):
     result: str | None
 
 
-Item = MessageItem | CallItem | ThoughtItem | ImageItem
+Item = MessageItem | CallItem | CustomItem | ThoughtItem | ImageItem
 
 
 class _Details(msgspec.Struct):
@@ -196,6 +203,21 @@ def item_id(kind: str, reply: str, number: int) -> str:
 def call_item(part: ToolUse, identity: str, arguments: str, status: str) -> CallItem:
     extra = {"google": {"thought_signature": part.signature}} if part.signature else None
     return CallItem(identity, part.id, part.name, arguments, status, extra)
+
+
+class _FreeText(msgspec.Struct):
+    input: str
+
+
+_FREE_TEXT: Final = msgspec.json.Decoder(_FreeText)
+
+
+def free_text(arguments: str) -> str:
+    """What a custom tool is given: the argument of the function that stood for it, or all that the model wrote."""
+    try:
+        return _FREE_TEXT.decode(arguments).input
+    except (msgspec.MsgspecError, UnicodeError):
+        return arguments
 
 
 def thought_item(part: Thinking, identity: str, status: str) -> ThoughtItem:

@@ -27,12 +27,14 @@ from gateway.dialects.faults import fault_of_event
 from gateway.dialects.openai_figures import Logprob, UrlCitation, read_citation, read_logprobs, usage_of
 from gateway.dialects.openai_responses.items import (
     Content,
+    CustomItem,
     ImageItem,
     Item,
     MessageItem,
     OutputRefusal,
     call_item,
     conclude,
+    free_text,
     item_id,
     output_text,
     response,
@@ -198,7 +200,7 @@ def write_reply(answer: Answer, echo: Echo) -> bytes:
     identity = answer.id or echo.id
     written = response(identity, answer.created or echo.created, echo.model, answer.service_tier)
     choice = answer.choices[0] if answer.choices else Choice(parts=())
-    written.output = _items(choice, identity, blobs)
+    written.output = _items(choice, identity, echo, blobs)
     refused = any(isinstance(part, Refusal) for part in choice.parts)
     conclude(written, choice.stop, refused, answer.usage, echo)
     if written.status == "incomplete" and written.output and isinstance(last := written.output[-1], MessageItem):
@@ -206,7 +208,7 @@ def write_reply(answer: Answer, echo: Echo) -> bytes:
     return blobs.encode(written)
 
 
-def _items(choice: Choice, reply: str, blobs: BlobWriter) -> list[Item]:
+def _items(choice: Choice, reply: str, echo: Echo, blobs: BlobWriter) -> list[Item]:
     items: list[Item] = []
     content: list[Content] | None = None
     logprobs = choice.logprobs
@@ -227,6 +229,9 @@ def _items(choice: Choice, reply: str, blobs: BlobWriter) -> list[Item]:
                 continue
             case Thinking():
                 items.append(thought_item(part, item_id("rs", reply, number), "completed"))
+            case ToolUse() if part.name in echo.custom_tools:
+                identity = item_id("ctc", reply, number)
+                items.append(CustomItem(identity, part.id, part.name, free_text(part.arguments)))
             case ToolUse():
                 items.append(call_item(part, item_id("fc", reply, number), part.arguments or "{}", "completed"))
             case Image():

@@ -77,13 +77,24 @@ class Item(msgspec.Struct):
     extra_content: Extra | None = None
 
 
+class CustomFormat(msgspec.Struct, gc=False):
+    """What a custom tool's free text is to look like. syntax: of the grammar, `lark` or `regex`."""
+
+    type: str | None = None
+    syntax: str | None = None
+    definition: str | None = None
+
+
 class Tool(msgspec.Struct):
+    """format: of a custom tool."""
+
     type: str | None = None
     name: str | None = None
     description: str | None = None
     parameters: msgspec.Raw = NO_JSON
     strict: bool | None = None
     cache_control: CacheControl | None = None
+    format: CustomFormat | None = None
 
 
 class Named(msgspec.Struct, gc=False):

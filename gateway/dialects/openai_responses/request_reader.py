@@ -34,6 +34,9 @@ _BODY: Final = msgspec.json.Decoder(wire.Body)
 _TOOL: Final = msgspec.json.Decoder(wire.Tool)
 _SHAPE: Final = shape_of(wire.Body)
 _TOOL_SHAPE: Final = shape_of(wire.Tool)
+_FREE_TEXT: Final = msgspec.Raw(
+    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}'
+)
 _LOGPROBS: Final = "message.output_text.logprobs"
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 
@@ -47,7 +50,7 @@ def read_request(body: bytes, call: Call) -> Request:
         loss.field in ("prompt", "previous_response_id", "conversation") for loss in lost
     ):
         raise invalid("input", "a string or a list of items is due")
-    tools = _tools(asked, untold)
+    tools = _tools(asked, lost, untold)
     reader = InputReader(lost, untold)
     if isinstance(asked.instructions, str):
         reader.system.append(Text(text=asked.instructions))
@@ -77,6 +80,7 @@ def read_request(body: bytes, call: Call) -> Request:
         service_tier=asked.service_tier or "",
         unread=tuple(name for name in untold if name.partition(".")[0] not in gone),
         lost=tuple(lost),
+        custom_tools=tuple(tool.name for tool in tools if isinstance(tool, Tool) and tool.parameters is _FREE_TEXT),
     )
 
 
@@ -144,7 +148,7 @@ def _format(found: wire.TextFormat | None) -> Format | None:
             raise invalid("text.format.type", "it is `text`, `json_object` or `json_schema`")
 
 
-def _tools(asked: wire.Body, untold: list[str]) -> tuple[Tool | HostedTool, ...]:
+def _tools(asked: wire.Body, lost: list[Loss], untold: list[str]) -> tuple[Tool | HostedTool, ...]:
     found: list[Tool | HostedTool] = []
     for index, raw in enumerate(asked.tools or ()):
         at = f"tools[{index}]"
@@ -152,6 +156,10 @@ def _tools(asked: wire.Body, untold: list[str]) -> tuple[Tool | HostedTool, ...]
             tool = _TOOL.decode(raw)
         except msgspec.MsgspecError as error:
             raise invalid(at, str(error)) from None
+        if tool.type == "custom" and tool.name:
+            lost.append(Loss(at, "changed", "a custom tool: its free text is an argument of a function"))
+            found.append(Tool(name=tool.name, description=_described(tool), parameters=_FREE_TEXT))
+            continue
         if tool.type != "function":
             if not tool.type:
                 raise invalid(f"{at}.type", "the type of the tool is due, such as `function`")
@@ -171,6 +179,14 @@ def _tools(asked: wire.Body, untold: list[str]) -> tuple[Tool | HostedTool, ...]
             )
         )
     return tuple(found)
+
+
+def _described(tool: wire.Tool) -> str:
+    """What a custom tool is for, and the grammar of its text, which no other provider can hold a model to."""
+    form, words = tool.format, tool.description or ""
+    if form is None or not form.definition:
+        return words
+    return f"{words}\n\n`input` follows this {form.syntax or ''} grammar:\n{form.definition}".strip()
 
 
 def _tool_choice(asked: wire.Body, lost: list[Loss]) -> ToolChoice | None:

@@ -36,6 +36,7 @@ from gateway.dialects.openai_figures import write_logprobs
 from gateway.dialects.openai_responses.items import (
     Annotation,
     Content,
+    CustomItem,
     ImageItem,
     Item,
     MessageItem,
@@ -46,6 +47,7 @@ from gateway.dialects.openai_responses.items import (
     annotation,
     call_item,
     conclude,
+    free_text,
     is_incomplete,
     item_id,
     output_text,
@@ -204,6 +206,12 @@ class ResponsesWriter:
                 self._open[event.index] = opened
                 if part.text:
                     self._delta(Delta(event.index, part.text), out)
+            case ToolUse() if part.name in self._echo.custom_tools:
+                self._end_message(out)
+                identity = item_id("ctc", self._reply, number)
+                item = CustomItem(identity, part.id, part.name, "")
+                self._open[event.index] = custom = _Part(part, self._add(item, out), identity)
+                custom.said.append(part.arguments)
             case ToolUse():
                 self._end_message(out)
                 identity = item_id("fc", self._reply, number)
@@ -268,6 +276,10 @@ class ResponsesWriter:
                 pass
 
     def _say(self, opened: _Part, event: Delta, out: list[bytes]) -> None:
+        if not opened.lead and isinstance(opened.part, ToolUse):
+            # The text of a custom tool is inside its arguments, and is known when they are whole.
+            opened.said.append(event.text)
+            return
         if not opened.lead:
             # A summary begins with its first word: a thought may have none.
             place = {"item_id": opened.id, "output_index": opened.number, "summary_index": 0}
@@ -295,6 +307,11 @@ class ResponsesWriter:
         said = "".join(opened.said)
         place: dict[str, object] = {"item_id": opened.id, "output_index": opened.number}
         match opened.part:
+            case ToolUse() if not opened.lead:
+                text = free_text(said)
+                self._tell("response.custom_tool_call_input.delta", {**place, "delta": text}, out)
+                self._tell("response.custom_tool_call_input.done", {**place, "input": text}, out)
+                self._done(opened.number, CustomItem(opened.id, opened.part.id, opened.part.name, text), out)
             case ToolUse():
                 # Clients parse it, and nothing is no JSON.
                 said = said or "{}"

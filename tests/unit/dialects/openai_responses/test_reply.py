@@ -172,3 +172,13 @@ def test_what_was_cut_short_is_not_complete(stop: StopReason, status: str, reaso
 
 def test_a_refusal_in_words_is_complete() -> None:
     assert write(Refusal(text="No."), stop="refusal")["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"), [('{"input":"*** Begin"}', "*** Begin"), ("{broken", "{broken"), ("", "")]
+)
+def test_a_custom_tool_is_given_its_text_again(arguments: str, text: str) -> None:
+    echo = Echo(id="r-1", model="asked", created=1, custom_tools=("patch",))
+    answer = Answer(choices=(Choice(parts=(ToolUse(id="a", name="patch", arguments=arguments),), stop="tool-use"),))
+    (item,) = json.loads(CODEC.write_reply(answer, echo))["output"]
+    assert item == {"type": "custom_tool_call", "id": "ctc_r1_0", "call_id": "a", "name": "patch", "input": text}

@@ -211,6 +211,22 @@ def test_tools_format_reasoning_and_sampling() -> None:
     assert request.unread == ()
 
 
+def test_a_custom_tool_is_a_function_of_one_text() -> None:
+    grammar = {"type": "grammar", "syntax": "lark", "definition": "start: WORD"}
+    request = read(
+        [{"type": "custom_tool_call", "call_id": "a", "name": "patch", "input": "free"}],
+        tools=[{"type": "custom", "name": "patch", "description": "Edits files.", "format": grammar}],
+        tool_choice={"type": "custom", "name": "patch"},
+    )
+    (tool,) = request.tools
+    assert isinstance(tool, Tool)
+    assert tool.description == "Edits files.\n\n`input` follows this lark grammar:\nstart: WORD"
+    assert request.custom_tools == ("patch",)
+    assert request.tool_choice == ToolChoice(mode="tool", name="patch")
+    assert [(loss.field, loss.effect) for loss in request.lost] == [("tools[0]", "changed")]
+    assert request.messages[0].parts == (ToolUse(id="a", name="patch", arguments='{"input":"free"}'),)
+
+
 @pytest.mark.parametrize(
     ("members", "param"),
     [

@@ -245,8 +245,8 @@ def test_a_cut_stream_is_never_complete() -> None:
     assert not any(isinstance(event, End) for event in found)
 
 
-def written(*events: Event) -> list[Any]:
-    block = CODEC.stream_writer(ECHO).write([Start(id="r-1"), *events])
+def written(*events: Event, echo: Echo = ECHO) -> list[Any]:
+    block = CODEC.stream_writer(echo).write([Start(id="r-1"), *events])
     return [json.loads(span.partition("data: ")[2]) for span in block.decode().split("\n\n") if span]
 
 
@@ -312,3 +312,25 @@ def test_a_ping_is_a_comment_and_a_failure_is_nothing() -> None:
     writer = CODEC.stream_writer(ECHO)
     assert writer.write([Ping()]) == b": ping\n\n"
     assert writer.write([Failed("x")]) == b""
+
+
+def test_a_custom_tool_is_given_its_text_again() -> None:
+    echo = Echo(id="r-1", model="asked", created=1, custom_tools=("patch",))
+    events = written(
+        PartStart(0, ToolUse(id="a", name="patch", arguments="")),
+        Delta(0, '{"inp', "arguments"),
+        Delta(0, 'ut":"*** Begin"}', "arguments"),
+        PartEnd(0),
+        Finish("tool-use"),
+        End(None),
+        echo=echo,
+    )
+    assert [event["type"].removeprefix("response.") for event in events[2:]] == [
+        "output_item.added",
+        "custom_tool_call_input.delta",
+        "custom_tool_call_input.done",
+        "output_item.done",
+        "completed",
+    ]
+    assert events[3]["delta"] == events[4]["input"] == events[5]["item"]["input"] == "*** Begin"
+    assert events[-1]["response"]["output"] == [events[5]["item"]]
