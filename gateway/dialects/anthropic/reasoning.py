@@ -93,14 +93,14 @@ def think(
 
 
 def _adaptive(reasoning: Reasoning, traits: Traits, losses: list[Loss], plain: Thought) -> Thought:
-    effort = reasoning.effort
-    if effort is None and reasoning.budget is not None and reasoning.budget > 0:
-        effort = effort_of(reasoning.budget)
-        losses.append(Loss("reasoning.budget", "changed", f"{reasoning.budget} tokens of thinking -> effort {effort}"))
-    plain.thinking = {"type": "adaptive", **_display(reasoning, traits)}
-    plain.on = True
+    effort, budget = reasoning.effort, reasoning.budget
     if effort is not None:
         plain.effort = _level(effort, traits, losses)
+    elif budget is not None and budget > 0:
+        plain.effort = _level(effort_of(budget), traits, losses)
+        losses.append(Loss("reasoning.budget", "changed", f"{budget} tokens of thinking -> effort {plain.effort}"))
+    plain.thinking = {"type": "adaptive", **_display(reasoning, traits)}
+    plain.on = True
     return plain
 
 

@@ -193,6 +193,8 @@ class Turns:
             if text is None:
                 return self._drop(field, f"Anthropic does not read {part.media_type[:60]}")
             source = {"type": "text", "media_type": "text/plain", "data": text}
+        elif part.url and part.media_type not in ("application/pdf", ""):
+            return self._drop(field, f"by its address Anthropic reads PDF alone, and no {part.media_type[:60]}")
         elif part.url:
             source = {"type": "url", "url": part.url}
         else:

@@ -157,6 +157,7 @@ def test_thoughts_that_another_signed_are_left_out() -> None:
         (Image(file="file-1"), "image"),
         (Image(content=Blob(memoryview(b"AAAA")), media_type="image/tiff"), "image"),
         (Document(file="file-1"), "document"),
+        (Document(url="https://example.com/a", media_type="video/mp4"), "document"),
         (Document(content=Blob(memoryview(b"AAAA")), media_type="application/msword"), "document"),
         (Document(content=Blob(memoryview(b"/w==")), media_type="text/plain"), "document"),
         (Audio(content=Blob(memoryview(b"AAAA")), media_type="audio/wav"), "audio"),
