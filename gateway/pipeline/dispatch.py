@@ -14,20 +14,18 @@ from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Call, Exchange, Headers, Reply
 from gateway.dialects.faults import bad_body, fault_of
-from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model
 from gateway.dialects.tap import Tap, tap_for, usage_of
 from gateway.dialects.translate import Translation
 from gateway.pipeline.flight import Flight
-from gateway.pipeline.headers import for_client, for_foreign_client, for_foreign_upstream, for_upstream
+from gateway.pipeline.headers import for_client, for_foreign_client
+from gateway.pipeline.outgoing import request_for
 from gateway.pipeline.settings import Limits
 from gateway.pipeline.watchdog import Watchdog
 from gateway.policy.retry import RetryPolicy, verdict
-from gateway.upstream.transport import UpstreamReply, UpstreamRequest
+from gateway.upstream.transport import UpstreamReply
 
 ERROR_BODY_LIMIT = 1 << 20
 WHOLE_BODY_LIMIT = 1 << 26
-SILENCE_SLACK = 30.0
-"""Seconds beyond our own limits, for engines that cannot abort a call and have to be told when to give up."""
 
 _RAW_OPERATIONS = frozenset(("audio", "images", "other"))
 
@@ -48,15 +46,11 @@ class Dispatch:
         the caller then, and by the end of the reply otherwise."""
         call = exchange.call
         streamed = call.stream or call.operation in _RAW_OPERATIONS
-        translation = flight.translation
-        if translation is None:
-            request = self._request(exchange, flight, streamed)
-        else:
-            request = self._translated_request(exchange, flight, translation)
+        limits = self._limits
+        request = request_for(exchange, flight, streamed, limits)
         sign = flight.target.endpoint.sign
         if sign is not None:
             request.headers += sign(request, flight.key.secret, self._clock.wall())
-        limits = self._limits
         dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
         upstream: UpstreamReply | None = None
         try:
@@ -83,47 +77,6 @@ class Dispatch:
                 # Nothing has gone to the client yet, so this is a reply that another target may still give.
                 failure.kind = "unavailable"
             raise
-
-    def _request(self, exchange: Exchange, flight: Flight, streamed: bool) -> UpstreamRequest:
-        """Always made from the client's original, never from an earlier attempt."""
-        target = flight.target
-        call = exchange.call
-        body = exchange.body
-        if target.model != call.model and not call.in_path and body:
-            if call.multipart:
-                content_type = next((value for name, value in exchange.headers if name == b"content-type"), b"")
-                body = with_multipart_model(body, content_type, target.model)
-            else:
-                body = with_model(body, call.model, target.model)
-        if target.ask_usage:
-            body = asking_for_usage(body)
-        headers = for_upstream(exchange.headers)
-        authorization = target.authorization(flight.key.secret)
-        if authorization is not None:
-            headers.append(authorization)
-        if target.endpoint.headers:
-            present = {name for name, _ in headers}
-            headers.extend(header for header in target.endpoint.headers if header[0] not in present)
-        url = f"{target.url}?{exchange.query.decode('latin-1')}" if exchange.query else target.url
-        limits = self._limits
-        return UpstreamRequest(
-            exchange.method, url, headers, body, streamed, limits.connect, silence=limits.total + SILENCE_SLACK
-        )
-
-    def _translated_request(self, exchange: Exchange, flight: Flight, translation: Translation) -> UpstreamRequest:
-        target = flight.target
-        headers = for_foreign_upstream(exchange.headers)
-        headers.append(("content-type", "application/json"))
-        authorization = target.authorization(flight.key.secret)
-        if authorization is not None:
-            headers.append(authorization)
-        present = {name for name, _ in headers}
-        headers.extend(header for header in target.endpoint.headers if header[0] not in present)
-        limits = self._limits
-        silence = limits.total + SILENCE_SLACK
-        return UpstreamRequest(
-            "POST", target.url, headers, translation.body, exchange.call.stream, limits.connect, silence=silence
-        )
 
     async def _refusal(self, flight: Flight, call: Call, upstream: UpstreamReply) -> UpstreamFault:
         body = upstream.body
