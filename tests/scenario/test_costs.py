@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.house import OPENAI, Serve, Served, chat
+from tests.support.house import ANTHROPIC, OPENAI, Serve, Served, chat
 from tests.support.issuer import ISSUER, jwks, token
-from tests.support.scripted import Script, chat_stream, ok, stream
+from tests.support.scripted import Script, chat_stream, message_reply, message_stream, ok, stream
 
 YAML = """
 routers:
@@ -204,3 +204,30 @@ async def test_a_caller_who_is_known(serve: Serve, who: str) -> None:
     cost = await cost_of(served, chat(), {"authorization": f"Bearer {credential}"})
     assert cost.total <= WHOLE_CALLS + KNOWN_CALLER, sorted(cost.calls.items())
     assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
+
+
+TRANSLATED_CALLS: Final = 81
+"""More for a request that is read, written in another format, and answered the same way back."""
+TRANSLATED_CHUNK_CALLS: Final = CHUNK_CALLS + 9
+"""Frames, the provider's reader, and the client's writer."""
+FOREIGN = "routers: {one: {load-balance: {chat: {providers: [anthropic/claude-sonnet-4-5]}}}}"
+
+
+async def test_a_whole_request_that_is_translated(serve: Serve) -> None:
+    served = serve(FOREIGN)
+    served.upstream.on(ANTHROPIC, ok(message_reply()))
+    cost = await cost_of(served, chat())
+    assert cost.total <= WHOLE_CALLS + TRANSLATED_CALLS, sorted(cost.calls.items())
+    assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
+
+
+async def test_a_chunk_that_is_translated(serve: Serve) -> None:
+    served = serve(FOREIGN)
+    costs = []
+    for words in (10, 110):
+        served.upstream.on(ANTHROPIC, stream(message_stream(["word "] * words)))
+        costs.append(await cost_of(served, chat(stream=True)))
+    short, long = costs
+    more = long.calls - short.calls
+    assert more.total() <= TRANSLATED_CHUNK_CALLS * 100, sorted(more.items())
+    assert (long.timers, long.tasks) == (short.timers, short.tasks)
