@@ -228,3 +228,20 @@ async def test_speech_is_kept_byte_for_byte(serve: Serve) -> None:
     assert [said(reply) for reply in replies] == ["miss", "hit"]
     assert [reply.body for reply in replies] == [sound, sound]
     assert replies[1].headers["content-type"] == "audio/mpeg"
+
+
+@pytest.mark.parametrize("first_streams", [True, False])
+async def test_a_translated_answer_is_kept_as_the_client_had_it(serve: Serve, first_streams: bool) -> None:
+    balance = "{chat: {providers: [anthropic/claude-sonnet-4-5]}}"
+    served = serve(f"routers: {{c: {{load-balance: {balance}, cache: {{directive: max-age=60}}}}}}")
+    served.upstream.on(ANTHROPIC, stream(message_stream()) if first_streams else ok(message_reply()))
+    asked = chat(seed=1)
+    first = await served.client.post(f"{V1}/chat/completions", {**asked, "stream": first_streams})
+    same = await served.client.post(f"{V1}/chat/completions", {**asked, "stream": first_streams})
+    other = await served.client.post(f"{V1}/chat/completions", {**asked, "stream": not first_streams})
+    assert [said(reply) for reply in (first, same, other)] == ["miss", "hit", "hit"]
+    assert same.body == first.body
+    assert same.headers["x-gateway-dropped"] == first.headers["x-gateway-dropped"]
+    assert text_of(other if first_streams else first) == "Hello"
+    assert b"Hel" in (first if first_streams else other).body
+    assert calls(served) == 1
