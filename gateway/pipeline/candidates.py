@@ -29,6 +29,7 @@ Reach = Literal["listed", "known", "direct"]
 somebody is known to have. direct: one provider, any name and any path, nothing rewritten."""
 
 REMEMBERED = 2048
+_NOT_THERE = frozenset(("dialect", "cannot-serve-operation"))
 _RANK: Mapping[Knowledge, int] = {"knows": 0, "open": 1, "passes": 2, "refuses": 3}
 
 
@@ -142,9 +143,11 @@ class Candidates:
         )
         hints = dict.fromkeys(t.endpoint.missing_key_hint for t in targets if t.endpoint.missing_key_hint)
         translates = any(target.way is not None for target in targets)
-        estimates = asked_in if asked_in is not None and asked_in.counts and not targets else None
-        if estimates is not None and all(refusal.reason == "cannot-serve-model" for refusal in refusals):
-            estimates = None
+        estimates = None
+        if asked_in is not None and asked_in.counts and not targets:
+            # Somebody has the model, and only the counting is not there.
+            uncounted = any(refusal.reason in _NOT_THERE for refusal in refusals)
+            estimates = asked_in if uncounted else None
         return Plan(targets, tuple(refusals), tuple(hints), unknown, translates, estimates)
 
     def _split(self, model: str) -> tuple[str, str]:
