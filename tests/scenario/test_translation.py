@@ -41,6 +41,7 @@ async def test_text(serve: Serve, client: Client, provider: Provider) -> None:
     assert client.text(told) == "Hello there"
     assert client.tokens(told) == (9, 3)
     assert reply.headers["content-type"] == "application/json"
+    assert "x-gateway-dropped" not in reply.headers
     assert reply.headers["x-gateway-model"] == "m-1"
     assert reply.headers["x-gateway-provider"] == provider.name
     sent = served.upstream.last.body.decode()
@@ -60,6 +61,7 @@ async def test_a_stream(serve: Serve, client: Client, provider: Provider) -> Non
     assert client.streamed_text(reply.body) == "Hello there"
     assert client.complete(reply.body)
     assert client.broken(reply.body) is None
+    assert "x-gateway-dropped" not in reply.headers
     assert await served.metric("gateway_tokens_total", kind="output") == 3
     assert await served.metric("gateway_requests_total", outcome="ok") == 1
 
@@ -186,3 +188,27 @@ async def test_the_same_dialect_is_never_translated(serve: Serve, client: Client
     assert served.upstream.last.json() == body
     assert "x-gateway-dropped" not in reply.headers
     assert events(b"") == []
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+@pytest.mark.parametrize("last", PROVIDERS, ids=lambda provider: provider.name)
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_request_goes_from_dialect_to_dialect_until_one_answers(
+    serve: Serve, client: Client, last: Provider, streamed: bool
+) -> None:
+    order = [*(provider for provider in PROVIDERS if provider is not last), last]
+    names = ", ".join(provider.name for provider in order)
+    router = (
+        f"  all: {{load-balance: {{chat: {{strategy: priority, providers: [{names}]}}}}, retries: {{max-retries: 9}}}}"
+    )
+    served = serve(f"{HOUSE}\n{router}\n")
+    for provider in order[:-1]:
+        served.upstream.on(provider.host, provider.refusing(503, "Not now."))
+    served.upstream.on(last.host, last.streaming(["Hello"]) if streamed else last.whole("Hello"))
+    body = client.ask("m-1", stream=streamed, tools=True)
+    reply = await served.client.post(f"/router/all{client.path('m-1', streamed)}", body)
+    assert reply.status == 200, reply.text
+    assert served.upstream.hosts() == [provider.host for provider in order]
+    assert (client.streamed_text(reply.body) if streamed else client.text(reply.json())) == "Hello"
+    # What the client wrote is in each of them: none was made of another.
+    assert all("Where am I?" in sent.body.decode() and "weather" in sent.body.decode() for sent in served.upstream.sent)
