@@ -16,13 +16,16 @@ from gateway.dialects.codec import Codec
 from gateway.dialects.counting import anthropic_counting, gemini_counting, responses_counting
 
 _SSE: Final = (b"text/event-stream",)
+# Newer ones refuse sampling parameters.
+_ANTHROPIC_VERSION: Final = (("anthropic-version", "2023-06-01"),)
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format. suffix: the api path of a whole reply below its version segment, `{model}` where the model
     stands in it; stream_suffix: that of a stream, query included. stream_types: how the content type of a stream
     begins. served: clients may speak it to the gateway. asked: translation may write it for a provider. counts: it asks
-    for a number of tokens and no answer; such a format is translated to such a one alone."""
+    for a number of tokens and no answer; such a format is translated to such a one alone. headers: demanded of whoever
+    asks, unless the provider's own settings say them."""
 
     dialect: Dialect
     operation: Operation
@@ -33,6 +36,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     served: bool = True
     asked: bool = True
     counts: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 ROWS: Final[tuple[Format, ...]] = (
@@ -49,6 +53,7 @@ ROWS: Final[tuple[Format, ...]] = (
         codec=anthropic.CODEC,
         suffix="/messages",
         stream_suffix="/messages",
+        headers=_ANTHROPIC_VERSION,
     ),
     Format(
         dialect="gemini",
@@ -96,6 +101,7 @@ ROWS: Final[tuple[Format, ...]] = (
         codec=anthropic_counting(anthropic.CODEC),
         suffix="/messages/count_tokens",
         stream_suffix="/messages/count_tokens",
+        headers=_ANTHROPIC_VERSION,
         counts=True,
     ),
     Format(

@@ -37,6 +37,10 @@ def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limi
         method, body, url = "POST", translation.body, target.url
         headers = for_foreign_upstream(exchange.headers)
         headers.append(("content-type", "application/json"))
+        demanded = translation.way.provider.headers
+        if demanded:
+            given = dict(target.endpoint.headers)
+            headers += [header for header in demanded if header[0] not in given]
     authorization = target.authorization(flight.key.secret)
     if authorization is not None:
         headers.append(authorization)

@@ -206,7 +206,7 @@ async def test_a_caller_who_is_known(serve: Serve, who: str) -> None:
     assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
 
 
-TRANSLATED_CALLS: Final = 81
+TRANSLATED_CALLS: Final = 82
 """More for a request that is read, written in another format, and answered the same way back."""
 TRANSLATED_CHUNK_CALLS: Final = CHUNK_CALLS + 9
 """Frames, the provider's reader, and the client's writer."""

@@ -42,6 +42,8 @@ async def test_text(serve: Serve, client: Client, provider: Provider) -> None:
     assert client.tokens(told) == (9, 3)
     assert reply.headers["content-type"] == "application/json"
     assert "x-gateway-dropped" not in reply.headers
+    # What Anthropic demands of whoever asks it, and nobody else.
+    assert ("anthropic-version" in served.upstream.last.headers) == (provider.name == "anthropic")
     assert reply.headers["x-gateway-model"] == "m-1"
     assert reply.headers["x-gateway-provider"] == provider.name
     sent = served.upstream.last.body.decode()
