@@ -216,6 +216,12 @@ async def test_a_mapping_counts_before_the_table(serve: Serve) -> None:
     assert reply.headers["x-gateway-model"] == "claude-haiku-4-5"
 
 
+async def test_nothing_stands_in_for_a_model_that_is_mapped_to_itself(serve: Serve) -> None:
+    text = BOTH.replace("  a: {", "  a: {model-mappings: {gpt-4o: openai/gpt-4o}, ")
+    reply = await serve(text).client.post(f"/router/a{CHAT}", chat("gpt-4o"))
+    assert (reply.status, reply.headers["x-gateway-error"]) == (503, "no_eligible_target")
+
+
 async def test_nobody_stands_in_outside_a_router_s_list(serve: Serve) -> None:
     served = serve("providers: {openai: {enabled: false}}")
     assert (await served.client.post(f"/ai{CHAT}", chat("gpt-4o"))).status == 404
