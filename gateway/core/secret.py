@@ -3,6 +3,8 @@ show no more than the name."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 
 class Secret:
     """A credential that prints as its name. Equality is identity: comparing secrets is done by
@@ -25,3 +27,17 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a secret is not pickled")
+
+
+class LentSecret(Secret):
+    """A credential that is never sent itself, for it stands for tokens that expire.
+
+    token: the one that is good now, asked for where there is none; raises UpstreamFault("unauthorized") where none is
+    to be had. The text tells it from other credentials, so that a reload knows it again.
+    """
+
+    __slots__ = ("token",)
+
+    def __init__(self, name: str, value: str, token: Callable[[], Awaitable[str]]) -> None:
+        super().__init__(name, value)
+        self.token = token

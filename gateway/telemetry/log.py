@@ -62,10 +62,13 @@ class Log:
         self._rank = _RANKS[level]
         self._stream = stream
         self._secrets: tuple[str, ...] = ()
+        self._protected: dict[str, set[str]] = {}
 
-    def protect(self, secrets: Iterable[str]) -> None:
-        """Texts that are masked from now on, beside everything that looks like a credential."""
-        forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
+    def protect(self, secrets: Iterable[str], of: str = "") -> None:
+        """Texts that are masked from now on, beside everything that looks like a credential. of: whose they are, in
+        whose place they come."""
+        self._protected[of] = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
+        forms = set[str]().union(*self._protected.values())
         self._secrets = tuple(sorted(forms, key=len, reverse=True))
 
     def write(self, level: Level, event: str, fields: Mapping[str, Value] | None = None) -> None:

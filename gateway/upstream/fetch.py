@@ -4,32 +4,52 @@ do without it; bounded in time and size."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Headers
 from gateway.upstream.transport import Transport, UpstreamReply, UpstreamRequest
 
 TIMEOUT: Final = 5.0
 """Seconds for all of it."""
 
 MAX_SIZE: Final = 1 << 20
-_HEADERS: Final = [("accept", "application/json"), ("accept-encoding", "identity")]
+_HEADERS: Final = (("accept", "application/json"), ("accept-encoding", "identity"))
 
 
 class FetchError(Exception):
     """Why there is no document. The message has no address and no credential."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """headers: names in lower case."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
 async def fetch(transport: Transport, url: str) -> bytes:
     """The body of a 200; no redirect is followed. FetchError."""
-    request = UpstreamRequest("GET", url, list(_HEADERS), b"", True, TIMEOUT, silence=2 * TIMEOUT)
+    answer = await ask(transport, "GET", url, _HEADERS)
+    if answer.status != 200:
+        raise FetchError(f"the answer is {answer.status}, not 200")
+    return answer.body
+
+
+async def ask(
+    transport: Transport, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes = b""
+) -> Answer:
+    """Whatever is answered, read whole; no redirect is followed. FetchError where nothing is."""
+    request = UpstreamRequest(method, url, list(headers), body, True, TIMEOUT, silence=2 * TIMEOUT)
     reply: UpstreamReply | None = None
     try:
         async with asyncio.timeout(TIMEOUT):
             reply = await transport.send(request)
-            if reply.status != 200:
-                raise FetchError(f"the answer is {reply.status}, not 200")
-            return await _read(reply)
+            return Answer(reply.status, reply.headers, await _read(reply))
     except TimeoutError:
         raise FetchError(f"no answer within {TIMEOUT:g} s") from None
     except (UpstreamFault, ValueError) as failure:
