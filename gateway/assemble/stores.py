@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gateway.config import spec as sp
 from gateway.config.store_url import StoreUrl, read_store_url
 from gateway.core.units import seconds
@@ -13,6 +15,11 @@ from gateway.store.memory_limits import MemoryLimits
 from gateway.store.nonces import MemoryNonces, RedisNonces
 from gateway.store.redis_limits import RedisLimits
 from gateway.store.stores import Stores
+
+if TYPE_CHECKING:
+    from gateway.store.cluster_link import ClusterLink
+    from gateway.store.library_link import LibraryLink
+    from gateway.store.redis_link import RedisLink
 
 
 def stores_for(settings: sp.StoreSettings, runtime: Runtime) -> Stores:
@@ -41,7 +48,13 @@ def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> tuple[
     from gateway.store.cluster_link import ClusterLink
     from gateway.store.redis_link import RedisLink
 
-    kind = ClusterLink if url.kind == "cluster" else RedisLink
+    kind: type[RedisLink | ClusterLink | LibraryLink]
+    if settings.client == "redis-py":
+        from gateway.store.library_link import LibraryLink
+
+        kind = LibraryLink
+    else:
+        kind = ClusterLink if url.kind == "cluster" else RedisLink
     link = kind(
         url,
         timeout=seconds(settings.timeout),
@@ -50,4 +63,4 @@ def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> tuple[
         tell=runtime.log.write,
         count=runtime.metrics.count_store_error,
     )
-    return link, link.delete_matching if isinstance(link, ClusterLink) else None
+    return link, None if isinstance(link, RedisLink) else link.delete_matching

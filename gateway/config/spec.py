@@ -274,6 +274,12 @@ class StoreSettings(Confidential, frozen=True):
     timeout: Annotated[
         Duration, Meta(description="How long one call of the store may take. A later answer is an outage.")
     ] = "250ms"
+    client: Annotated[
+        Literal["lean", "redis-py"],
+        Meta(
+            description="How a Redis is spoken to: `lean` is the gateway's own connection, the fast one; `redis-py` is that library."
+        ),
+    ] = "lean"
     key_prefix: Annotated[
         str,
         Meta(

@@ -27,7 +27,7 @@ CONNECT_AT_LEAST: Final = 1.0
 """Seconds: names are looked up and TLS is negotiated, which a call's deadline does not foresee. No call waits longer
 than its own."""
 
-_PROBE: Final = b"return redis.call('SET', KEYS[1], '1', 'PX', '1000')"
+PROBE: Final = b"return redis.call('SET', KEYS[1], '1', 'PX', '1000')"
 
 
 class Dialler:
@@ -44,7 +44,7 @@ class Dialler:
         calls = self._introduction()
         if self._url.database:
             calls.append(("SELECT", self._url.database))
-        calls.append(("EVAL", _PROBE, 1, probe_key) if probe_key else ("PING",))
+        calls.append(("EVAL", PROBE, 1, probe_key) if probe_key else ("PING",))
         try:
             await _all_accepted(connection, calls)
         except BaseException:

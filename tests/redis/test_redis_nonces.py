@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
+from gateway.store.link import Link
 from gateway.store.nonces import MemoryNonces, RedisNonces
 from gateway.store.protocol import StoreDown
-from gateway.store.redis_link import RedisLink
 from tests.support.redis_server import RedisServer
 from tests.support.store_link import linked
 
 pytestmark = pytest.mark.real_time
 
 
-def nonces(link: RedisLink) -> RedisNonces:
+def nonces(link: Link) -> RedisNonces:
     return RedisNonces(link, prefix="t:", on_outage="closed", local=MemoryNonces(lambda: 0.0))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextvars import ContextVar
 from typing import Final, Literal, TypeVar
 
 from gateway.config.store_url import read_store_url
+from gateway.store.library_link import LibraryLink
 from gateway.store.redis_link import RedisLink
 
 T = TypeVar("T")
@@ -57,11 +59,15 @@ def at_once(coroutine: Coroutine[object, object, T]) -> T:
     raise AssertionError("it waits")
 
 
+CLIENT: ContextVar[type[RedisLink | LibraryLink]] = ContextVar("CLIENT", default=RedisLink)
+"""What `linked` makes."""
+
+
 @contextlib.asynccontextmanager
-async def linked(url: str, told: Told | None = None, timeout: float = AMPLE) -> AsyncIterator[RedisLink]:
+async def linked(url: str, told: Told | None = None, timeout: float = AMPLE) -> AsyncIterator[RedisLink | LibraryLink]:
     """An open link."""
     told = told or Told()
-    link = RedisLink(
+    link = CLIENT.get()(
         read_store_url(url), timeout=timeout, prefix="t:", chance=lambda: 0.5, tell=told.tell, count=told.errors.append
     )
     await link.open()
