@@ -36,7 +36,7 @@ HEAD: Final = """\
 Generated from the golden tests (`tests/golden/`): it says what they prove and nothing else. What the words mean is in
 [translation.md](translation.md).
 
-{published} cases come from what providers and their SDKs publish, {written} were written for what that does not show.
+{published} cases follow what providers and their SDKs document, {written} were written for what that does not show.
 Source and date stand in each file.
 
 ## Requests
