@@ -60,9 +60,11 @@ def run(args: argparse.Namespace) -> int:
     house = assemble(spec, loaded.hash, trial, os.environ)
     print("\n".join(summary(house, args.file, warnings)), flush=True)
     os.environ[CONFIG_VARIABLE] = str(config.absolute())
+    if server.workers == 1:
+        # Nothing is written then, so there need not be anywhere to write.
+        return serve(server)
     with tempfile.TemporaryDirectory(prefix="router-gateway-") as folder:
-        if server.workers > 1:
-            os.environ[SNAPSHOTS_VARIABLE] = folder
+        os.environ[SNAPSHOTS_VARIABLE] = folder
         return serve(server)
 
 
