@@ -109,11 +109,13 @@ class BedrockUsage(msgspec.Struct, gc=False, rename="camel"):
 class _Counted(msgspec.Struct, gc=False):
     input_tokens: Count = None
     output_tokens: Count = None
+    image_tokens: Count = None
     search_units: Count = None
 
 
 class CohereUsage(msgspec.Struct, gc=False):
-    """billed_units is what costs; tokens also counts the provider's own prompt around it."""
+    """billed_units is what costs; tokens also counts the provider's own prompt around it. Images are billed beside
+    the text; a rerank is billed in searches, which are no tokens."""
 
     billed_units: _Counted | None = None
     tokens: _Counted | None = None
@@ -243,11 +245,21 @@ def of_cohere(raw: CohereUsage | None) -> Usage | None:
     counted = raw.billed_units or raw.tokens
     if counted is None:
         return None
+    taken, pictured = counted.input_tokens, counted.image_tokens
+    if pictured is not None:
+        if pictured < 0:
+            return None
+        taken = (taken or 0) + pictured
     cached = raw.cached_tokens
-    if cached is not None and cached > (counted.input_tokens or 0):
+    if cached is not None and cached > (taken or 0):
         # Counted over the prompt that Cohere put around what is billed.
-        cached = counted.input_tokens
-    return _usage(counted.input_tokens, counted.output_tokens, cached)
+        cached = taken
+    return _usage(taken, counted.output_tokens, cached)
+
+
+def of_input(count: Count) -> Usage | None:
+    """Of a provider that says one number."""
+    return _usage(count, 0)
 
 
 class _OpenAIReply(msgspec.Struct, gc=False):

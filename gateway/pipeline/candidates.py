@@ -16,8 +16,9 @@ import msgspec
 
 from gateway.core.exchange import Call, Dialect, Operation
 from gateway.dialects.canonical import TargetFacts
-from gateway.dialects.formats import FORMATS, Format, format_of
+from gateway.dialects.formats import FORMATS, Format, Wire, format_of
 from gateway.dialects.translate import Way
+from gateway.dialects.translate_whole import WholeWay, way_between
 from gateway.pipeline.endpoint import Endpoint, Knowledge, Site
 from gateway.pipeline.target import Target
 from gateway.policy.load import TargetLoad
@@ -113,7 +114,7 @@ class Candidates:
         owners = self._owners(model) if model else ()
         mapped = self._mappings.get(call.model) or self._mappings.get(model) or ()
         asked_in = None if self._direct else format_of(call)
-        found: list[tuple[int, Entry, str, Format | None]] = []
+        found: list[tuple[int, Entry, str, Wire | None]] = []
         refusals: list[Refusal] = []
         for entry in self.entries:
             if allowed is not None and entry.endpoint.name not in allowed:
@@ -125,8 +126,8 @@ class Candidates:
                 continue
             site = entry.endpoint.sites.get((call.dialect, call.operation))
             other = None
-            if asked_in is not None and asked and (site is None or site.stopgap):
-                other = _foreign_format(entry.endpoint, asked_in)
+            if asked_in is not None and asked and (site is None or site.stopgap or asked_in.differs(model, asked)):
+                other = _foreign_format(entry.endpoint, asked_in, model, asked)
             if site is not None or other is not None or self._direct:
                 found.append((rank, entry, asked, other))
             else:
@@ -144,7 +145,7 @@ class Candidates:
         hints = dict.fromkeys(t.endpoint.missing_key_hint for t in targets if t.endpoint.missing_key_hint)
         translates = any(target.way is not None for target in targets)
         estimates = None
-        if asked_in is not None and asked_in.counts and not targets:
+        if isinstance(asked_in, Format) and asked_in.counts and not targets:
             # Somebody has the model, and only the counting is not there.
             uncounted = any(refusal.reason in _NOT_THERE for refusal in refusals)
             estimates = asked_in if uncounted else None
@@ -194,7 +195,7 @@ class Candidates:
         """A provider that is named has the model, unless its list is closed."""
         return "refuses" if endpoint.closed and endpoint.knowledge_of(model, owners) == "refuses" else "knows"
 
-    def _foreign_target(self, entry: Entry, call: Call, model: str, asked_in: Format, other: Format) -> Target:
+    def _foreign_target(self, entry: Entry, call: Call, model: str, asked_in: Wire, other: Wire) -> Target:
         endpoint = entry.endpoint
         site = endpoint.sites[other.dialect, other.operation]
         suffix = other.stream_suffix if call.stream else other.suffix
@@ -206,7 +207,8 @@ class Candidates:
             tools=known.tools if known else None,
             provider=endpoint.name,
         )
-        way = Way(asked_in, other, facts, ask_usage=call.stream and endpoint.stream_usage == "ask")
+        ask_usage = call.stream and endpoint.stream_usage == "ask"
+        way = way_between(asked_in, other, facts, ask_usage=ask_usage)
         url = site.url(suffix.replace("{model}", quote(model, safe="")))
         return self._made(entry, model, site, url, ask_usage=False, way=way)
 
@@ -227,7 +229,9 @@ class Candidates:
         )
         return self._made(entry, model, site, url, ask_usage=ask_usage, way=None)
 
-    def _made(self, entry: Entry, model: str, site: Site, url: str, *, ask_usage: bool, way: Way | None) -> Target:
+    def _made(
+        self, entry: Entry, model: str, site: Site, url: str, *, ask_usage: bool, way: Way | WholeWay | None
+    ) -> Target:
         endpoint = entry.endpoint
         load, label = self._load_of(endpoint, model)
         facts = endpoint.find_model(model) if model else None
@@ -252,12 +256,13 @@ class Candidates:
         )
 
 
-def _foreign_format(endpoint: Endpoint, asked_in: Format) -> Format | None:
+def _foreign_format(endpoint: Endpoint, asked_in: Wire, named: str, model: str) -> Wire | None:
     """The format to translate to: of the endpoint's first surface that has one, for the first is its native one."""
     for site in endpoint.surfaces:
         if not site.stopgap:
             for key, other in FORMATS.items():
-                if endpoint.sites.get(key) is site and other is not asked_in and other.counts == asked_in.counts:
+                same = other is asked_in and not asked_in.differs(named, model)
+                if endpoint.sites.get(key) is site and asked_in.becomes(other) and not same:
                     return other
     return None
 

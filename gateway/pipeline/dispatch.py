@@ -16,6 +16,7 @@ from gateway.core.exchange import Call, Exchange, Headers, Reply
 from gateway.dialects.faults import bad_body, fault_of
 from gateway.dialects.tap import Tap, tap_for, usage_of
 from gateway.dialects.translate import Translation
+from gateway.dialects.translate_whole import WholeTranslation
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.headers import for_client, for_foreign_client
 from gateway.pipeline.outgoing import request_for
@@ -173,7 +174,12 @@ class Dispatch:
         return Reply(upstream.status, headers, first, rest, close)
 
     async def _unfolded(
-        self, exchange: Exchange, flight: Flight, upstream: UpstreamReply, translation: Translation, dog: Watchdog
+        self,
+        exchange: Exchange,
+        flight: Flight,
+        upstream: UpstreamReply,
+        translation: Translation | WholeTranslation,
+        dog: Watchdog,
     ) -> Reply:
         """A provider that was asked for a stream has answered whole: the client has its stream all the same."""
         body = await _read_some(upstream, WHOLE_BODY_LIMIT)

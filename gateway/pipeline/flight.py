@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Attempt
 from gateway.dialects.translate import Translation
+from gateway.dialects.translate_whole import WholeTranslation
 from gateway.pipeline.target import Target
 from gateway.policy.key_pool import PoolKey
 from gateway.policy.retry import Verdict
@@ -23,7 +24,7 @@ class Flight:
         key: PoolKey,
         attempt: Attempt,
         streamed: bool,
-        translation: Translation | None = None,
+        translation: Translation | WholeTranslation | None = None,
     ) -> None:
         self.target = target
         self.key = key

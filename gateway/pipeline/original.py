@@ -11,6 +11,7 @@ from gateway.core.exchange import Exchange
 from gateway.dialects.canonical import Echo, Loss, Request
 from gateway.dialects.prompt_cache import marked
 from gateway.dialects.translate import Translation, Way, read, write
+from gateway.dialects.translate_whole import WholeTranslation, WholeWay
 from gateway.pipeline.settings import Carriage
 from gateway.pipeline.target import Target
 from gateway.policy.selection import Refusal
@@ -26,7 +27,7 @@ class Original:
         self._exchange = exchange
         self._carriage = carriage
         self._request: Request | None = None
-        self._written: dict[Target, Translation | None] = {}
+        self._written: dict[Target, Translation | WholeTranslation | None] = {}
         self.refusals: list[Refusal] = []
         self.unreadable: GatewayError | None = None
 
@@ -38,26 +39,29 @@ class Original:
             self._written[target] = self._write(target, target.way)
         return self._written[target] is not None
 
-    def translation(self, target: Target) -> Translation | None:
+    def translation(self, target: Target) -> Translation | WholeTranslation | None:
         """What the target gets; None where bytes pass through. Only for a target that fits."""
         return self._written.get(target)
 
-    def _write(self, target: Target, way: Way) -> Translation | None:
-        request = self._request
-        if request is None:
-            if self.unreadable is not None:
-                return None
-            exchange = self._exchange
-            try:
-                request = self._request = read(way, exchange.body, exchange.call)
-            except GatewayError as error:
-                # A target that speaks the client's own dialect may know what we do not.
-                self.unreadable = error
-                return None
-        if self._carriage.cache_marks and way.provider.dialect == "anthropic":
-            request = marked(request)
-        encoded = write(way, request)
-        missed = [loss for loss in encoded.losses if self._carriage.reject_losses or loss.effect == "meaning"]
+    def _write(self, target: Target, way: Way | WholeWay) -> Translation | WholeTranslation | None:
+        if self.unreadable is not None:
+            return None
+        translation: Translation | WholeTranslation
+        try:
+            if isinstance(way, WholeWay):
+                translation = self._whole(way)
+            else:
+                request = self._request
+                if request is None:
+                    request = self._request = read(way, self._exchange.body, self._exchange.call)
+                if self._carriage.cache_marks and way.provider.dialect == "anthropic":
+                    request = marked(request)
+                translation = Translation(way, write(way, request), self._echo_for(way.facts.model, request))
+        except GatewayError as error:
+            # A target that speaks the client's own dialect may know what we do not.
+            self.unreadable = error
+            return None
+        missed = [loss for loss in translation.losses if self._carriage.reject_losses or loss.effect == "meaning"]
         if missed:
             self.refusals.append(
                 Refusal(
@@ -69,7 +73,12 @@ class Original:
                 )
             )
             return None
-        return Translation(way, encoded, self._echo_for(way.facts.model, request))
+        return translation
+
+    def _whole(self, way: WholeWay) -> WholeTranslation:
+        exchange = self._exchange
+        echo = Echo(id=exchange.id, model=way.facts.model, created=int(exchange.wall))
+        return way.translate(way, exchange.body, exchange.call, echo)
 
     def _echo_for(self, model: str, request: Request) -> Echo:
         exchange = self._exchange

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.core.exchange import Headers
 from gateway.core.secret import Secret
 from gateway.dialects.translate import Way
+from gateway.dialects.translate_whole import WholeWay
 from gateway.pipeline.endpoint import Endpoint, Site, authorization
 from gateway.policy.load import TargetLoad
 
@@ -39,7 +40,7 @@ class Target:
         ask_usage: bool,
         region: str,
         reply_headers: Headers,
-        way: Way | None = None,
+        way: Way | WholeWay | None = None,
     ) -> None:
         self.index = index
         self.weight = weight

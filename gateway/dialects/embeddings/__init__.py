@@ -1,0 +1,1 @@
+"""The formats of embeddings, each a codec (gateway/dialects/whole.py)."""

@@ -1,0 +1,1 @@
+"""The formats of reranking, each a codec (gateway/dialects/whole.py)."""
