@@ -291,9 +291,11 @@ def ready(*systems: System) -> None:
         post(system, CONNECTIONS, 1)
 
 
-def post(system: System, connections: int, seconds: float, routers: int = 1, distinct: int = 0) -> loads.Whole:
+def post(
+    system: System, connections: int, seconds: float, routers: int = 1, distinct: int = 0, *, fresh: bool = False
+) -> loads.Whole:
     return loads.whole(
-        system.server, system.server.origin, system.path, system.body, connections, seconds, routers, distinct
+        system.server, system.server.origin, system.path, system.body, connections, seconds, routers, distinct, fresh
     )
 
 

@@ -81,20 +81,34 @@ def whole(
     seconds: float,
     routers: int = 1,
     distinct: int = 0,
+    fresh: bool = False,
 ) -> Whole:
     """POST the body with wrk for so many seconds, to so many routers in turn. distinct: to one router, in so many
-    requests that are not the same bytes."""
+    requests that are not the same bytes. fresh: no request is asked twice."""
     before = system.cpu()
-    text = finish(start_whole(url, path, body, connections, seconds, routers, distinct), seconds + 20)
+    text = finish(start_whole(url, path, body, connections, seconds, routers, distinct, fresh), seconds + 20)
     return msgspec.structs.replace(msgspec.json.decode(report(text), type=Whole), cpu=system.cpu() - before)
 
 
 def start_whole(
-    url: str, path: str, body: Path, connections: int, seconds: float, routers: int = 1, distinct: int = 0
+    url: str,
+    path: str,
+    body: Path,
+    connections: int,
+    seconds: float,
+    routers: int = 1,
+    distinct: int = 0,
+    fresh: bool = False,
 ) -> subprocess.Popen[bytes]:
     script = str(ROOT / "benchmarks" / "wrk.lua")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s", "-s", script, url]
-    env = {"LOAD_BODY": str(body), "LOAD_PATH": path, "LOAD_ROUTERS": str(routers), "LOAD_DISTINCT": str(distinct)}
+    env = {
+        "LOAD_BODY": str(body),
+        "LOAD_PATH": path,
+        "LOAD_ROUTERS": str(routers),
+        "LOAD_DISTINCT": str(distinct),
+        "LOAD_FRESH": "1" if fresh else "0",
+    }
     return spawn(command, LOAD_CORES, env, stdout=subprocess.PIPE)
 
 

@@ -20,71 +20,71 @@ def limits(bench: Bench) -> Iterable[Figure]:
     """Two scopes, which are one check."""
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(bench))
-        runs = compared(
-            bench,
-            {
-                "none": stack.enter_context(bench.ours(1, "no-limit")),
-                "memory": stack.enter_context(bench.ours(1, "memory-limit", TWO_SCOPES)),
-                "redis": stack.enter_context(bench.ours(1, "redis-limit", TWO_SCOPES, at(redis))),
-            },
-        )
-    yield runs.cost("limits", "memory", 1.1)
-    yield runs.cost("limits", "redis", 1.3)
-    yield runs.wait("limits", "redis", 2.0)
+        systems = {
+            "none": stack.enter_context(bench.ours(1, "no-limit")),
+            "memory": stack.enter_context(bench.ours(1, "memory-limit", TWO_SCOPES)),
+            "redis": stack.enter_context(bench.ours(1, "redis-limit", TWO_SCOPES, at(redis))),
+        }
+        runs = Runs()
+        ready(*systems.values())
+        for _ in in_rounds(bench):
+            for name, system in systems.items():
+                runs.add(name, bench, system)
+    yield runs.cost("limits", "limits, memory", "memory", runs, 1.1, "none")
+    yield runs.cost("limits", "limits, redis", "redis", runs, 1.3, "none")
+    yield runs.wait("limits", "limits, redis", "redis", runs, 2.0, "none")
 
 
 def cache(bench: Bench) -> Iterable[Figure]:
-    """Every request but the first is a hit; beside it each is a miss, for there is no cache."""
+    """Hits, beside misses of the same gateway: requests that nobody has asked before, which are fetched and kept."""
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(bench))
-        runs = compared(
-            bench,
-            {
-                "none": stack.enter_context(bench.ours(1, "no-cache")),
-                "memory": stack.enter_context(bench.ours(1, "memory-cache", CACHED)),
-                "redis": stack.enter_context(bench.ours(1, "redis-cache", CACHED, at(redis))),
-            },
-        )
-    yield runs.cost("cache hit", "memory", 0.5)
-    yield runs.cost("cache hit", "redis", 0.8)
-    yield runs.wait("cache hit", "redis", None)
+        systems = {
+            "memory": stack.enter_context(bench.ours(1, "memory-cache", CACHED)),
+            "redis": stack.enter_context(bench.ours(1, "redis-cache", CACHED, at(redis))),
+        }
+        hits = Runs()
+        misses = Runs()
+        ready(*systems.values())
+        for _ in in_rounds(bench):
+            for name, system in systems.items():
+                hits.add(name, bench, system)
+                misses.add(name, bench, system, fresh=True)
+    yield hits.cost("cache", "hit, memory", "memory", misses, 0.5)
+    yield hits.cost("cache", "hit, redis", "redis", misses, 0.8)
+    yield hits.wait("cache", "hit, redis", "redis", misses, None)
 
 
 class Runs:
-    """The runs of several systems, by name; `none` is the one without the policy."""
+    """The runs of several systems, by name."""
 
     def __init__(self) -> None:
         self.per_request: dict[str, list[float]] = {}
         self.p99: dict[str, list[float]] = {}
         self.told: dict[str, str] = {}
 
-    def cost(self, what: str, name: str, target: float) -> Figure:
-        ours, none = middle(self.per_request[name]), middle(self.per_request["none"])
+    def add(self, name: str, bench: Bench, system: System, *, fresh: bool = False) -> None:
+        """A round, with all connections and with one."""
+        busy = post(system, CONNECTIONS, bench.seconds, fresh=fresh)
+        alone = post(system, 1, bench.seconds / 2, fresh=fresh)
+        self.per_request.setdefault(name, []).append(busy.cpu_per_request)
+        self.p99.setdefault(name, []).append(alone.p99)
+        self.told[name] = failures([busy, alone])
+
+    def cost(self, group: str, what: str, name: str, beside: Runs, target: float | None, other: str = "") -> Figure:
+        """Against the runs of the same name, or of `other`."""
+        ours, theirs = middle(self.per_request[name]), middle(beside.per_request[other or name])
         return Figure(
-            what.split()[0], f"CPU, {what}, {name}, {CONNECTIONS} connections", ours / none, "x", target, ours, none,
-            "us", "; ".join(filter(None, ["beside it: without", self.told.get(name, "")])),
+            group, f"CPU, {what}, {CONNECTIONS} connections", ours / theirs, "x", target, ours, theirs, "us",
+            "; ".join(filter(None, [f"beside it: {'a miss' if not other else 'without'}", self.told[name]])),
         )  # fmt: skip
 
-    def wait(self, what: str, name: str, target: float | None) -> Figure:
-        ours, none = middle(self.p99[name]) / 1e3, middle(self.p99["none"]) / 1e3
+    def wait(self, group: str, what: str, name: str, beside: Runs, target: float | None, other: str = "") -> Figure:
+        ours, theirs = middle(self.p99[name]) / 1e3, middle(beside.p99[other or name]) / 1e3
         return Figure(
-            what.split()[0], f"latency, {what}, {name}, p99, 1 connection, added", ours - none, "ms", target, ours,
-            none, "ms", "beside it: without",
+            group, f"latency, {what}, p99, 1 connection, added", ours - theirs, "ms", target, ours, theirs, "ms",
+            f"beside it: {'a miss' if not other else 'without'}",
         )  # fmt: skip
-
-
-def compared(bench: Bench, systems: dict[str, System]) -> Runs:
-    """Each system in turn, in every round, with all connections and with one."""
-    runs = Runs()
-    ready(*systems.values())
-    for _ in in_rounds(bench):
-        for name, system in systems.items():
-            busy = post(system, CONNECTIONS, bench.seconds)
-            alone = post(system, 1, bench.seconds / 2)
-            runs.per_request.setdefault(name, []).append(busy.cpu_per_request)
-            runs.p99.setdefault(name, []).append(alone.p99)
-            runs.told[name] = failures([busy, alone])
-    return runs
 
 
 @contextmanager
