@@ -12,9 +12,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
+
+from gateway.rehearsal.asgi import http_scope
 
 Message = MutableMapping[str, Any]
 App = Callable[
@@ -63,7 +64,9 @@ class Connection:
     then `send` blocks, as a server's does when a client does not read.
     """
 
-    def __init__(self, app: App, scope: dict[str, Any], pieces: Sequence[bytes], gap: float, whole: bool, window: int):
+    def __init__(
+        self, app: App, scope: MutableMapping[str, Any], pieces: Sequence[bytes], gap: float, whole: bool, window: int
+    ):
         self._pieces = list(pieces)
         self._gap = gap
         self._whole = whole
@@ -120,7 +123,7 @@ class Connection:
         if self.crash is not None:
             raise self.crash
 
-    async def _run(self, app: App, scope: dict[str, Any]) -> None:
+    async def _run(self, app: App, scope: MutableMapping[str, Any]) -> None:
         try:
             await app(scope, self._receive, self._send)
         except BaseException as crash:
@@ -242,7 +245,6 @@ class AsgiClient:
         taken unread.
         """
         raw = path if isinstance(path, bytes) else path.encode("ascii")
-        raw_path, _, query = raw.partition(b"?")
         given = [*self._headers, *_pairs(headers)]
         if json is not None:
             body = msgspec.json.encode(json)
@@ -253,21 +255,7 @@ class AsgiClient:
             given.append((b"content-length", b"%d" % sum(map(len, pieces))))
         if b"host" not in names:
             given.insert(0, (b"host", b"gateway.test"))
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(raw_path.decode("latin-1")),
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": given,
-            "client": (self._address, 50_000),
-            "server": ("127.0.0.1", 8080),
-            "state": {},
-        }
+        scope = http_scope(method, raw, given, self._address)
         return Connection(self._app, scope, pieces, gap, whole, window)
 
 

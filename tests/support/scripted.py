@@ -1,385 +1,59 @@
-"""A Transport whose providers do what a test says, on virtual time.
-
-What lives here: Script (what a provider does to one call), ScriptedTransport (which script a host's
-call gets, and a record of every call) and ready replies in the vendors' shapes. A call is open from
-`send` until its reply was read to the end, broke off, or was closed: a test that ends with
-`open_calls == 0` has leaked nothing.
-"""
+"""Scripted providers, as `gateway test` has them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
-
-import msgspec
-
-from gateway.core.errors import UpstreamFault
-from gateway.upstream.transport import UpstreamReply, UpstreamRequest
-from tests.support.virtual_time import VirtualLoop, elapsed
-
-JSON: Final = ("content-type", "application/json")
-SSE: Final = ("content-type", "text/event-stream; charset=utf-8")
-DONE: Final = b"data: [DONE]\n\n"
-
-_encode = msgspec.json.encode
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What a provider does to one call. Delays are virtual seconds.
-
-    fault: there is no head; `hang`: there never is one, nor an end. chunks: the body in pieces; the
-    one after the last is the end (`end`), a reset (`cut`), nothing ever (`hang`), or the last piece
-    again without end (`endless`).
-    """
-
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = (JSON,)
-    chunks: tuple[bytes, ...] = ()
-    delay: float = 0.0
-    first_delay: float = 0.0
-    gap: float = 0.0
-    then: Literal["end", "cut", "hang", "endless"] = "end"
-    fault: Literal["", "refused", "reset", "hang"] = ""
-
-    def after(self, delay: float) -> Script:
-        """The same, with its head `delay` seconds after the call."""
-        return replace(self, delay=delay)
-
-    def with_headers(self, **headers: str) -> Script:
-        """The same with more headers; `_` stands for `-`."""
-        more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-        return replace(self, headers=(*self.headers, *more))
-
-
-@dataclass(slots=True)
-class Sent:
-    """One call, as the transport got it. at: virtual seconds. read: pieces of the body handed out so
-    far. end: `complete`, `failed` (the provider broke it), `cancelled` (the gateway did), `` while open.
-    task: the one that made the call."""
-
-    request: UpstreamRequest
-    host: str
-    at: float
-    task: asyncio.Task[Any] | None = None
-    read: int = 0
-    end: Literal["", "complete", "failed", "cancelled"] = ""
-    ended_at: float = 0.0
-
-    @property
-    def url(self) -> str:
-        return self.request.url
-
-    @property
-    def path(self) -> str:
-        parts = urlsplit(self.request.url)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-    @property
-    def body(self) -> bytes:
-        return self.request.body
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return dict(self.request.headers)
-
-    @property
-    def key(self) -> str:
-        """The credential that was sent, in whatever header."""
-        headers = self.headers
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        return bearer or headers.get("x-api-key") or headers.get("x-goog-api-key") or ""
-
-    def json(self) -> Any:
-        return msgspec.json.decode(self.request.body)
-
-    def settle(self, end: Literal["complete", "failed", "cancelled"]) -> None:
-        if not self.end:
-            self.end = end
-            self.ended_at = _now()
-
-
-Answer = Script | Callable[[UpstreamRequest, int], Script]
-"""A function gets the request and how many the host had before it."""
-
-
-@dataclass(slots=True)
-class _Host:
-    queue: list[Answer]
-    calls: int = 0
-
-    def next(self, request: UpstreamRequest) -> Script:
-        number = self.calls
-        self.calls += 1
-        answer = self.queue.pop(0) if len(self.queue) > 1 else self.queue[0]
-        return answer if isinstance(answer, Script) else answer(request, number)
-
-
-@dataclass(slots=True)
-class ScriptedTransport:
-    """Answers by host; a host that nobody scripted refuses. sent: every call, in order."""
-
-    sent: list[Sent] = field(default_factory=list)
-    closed: bool = False
-    _hosts: dict[str, _Host] = field(default_factory=dict)
-
-    def on(self, host: str, *answers: Answer) -> None:
-        """What `host` does from now on: one answer a call, the last one for all that follow."""
-        self._hosts[host] = _Host(list(answers))
-
-    def to(self, host: str) -> list[Sent]:
-        """The calls that `host` had."""
-        return [call for call in self.sent if call.host == host]
-
-    def hosts(self) -> list[str]:
-        """The host of each call, in order."""
-        return [call.host for call in self.sent]
-
-    @property
-    def last(self) -> Sent:
-        return self.sent[-1]
-
-    @property
-    def open_calls(self) -> int:
-        return sum(not call.end for call in self.sent)
-
-    @property
-    def cancelled_calls(self) -> int:
-        return sum(call.end == "cancelled" for call in self.sent)
-
-    async def send(self, request: UpstreamRequest) -> UpstreamReply:
-        host = urlsplit(request.url).netloc
-        call = Sent(request, host, _now(), asyncio.current_task())
-        self.sent.append(call)
-        script = self._hosts[host].next(request) if host in self._hosts else refuse()
-        try:
-            return await self._answer(call, script)
-        except asyncio.CancelledError:
-            call.settle("cancelled")
-            raise
-        except UpstreamFault:
-            call.settle("failed")
-            raise
-
-    async def close(self) -> None:
-        self.closed = True
-
-    async def _answer(self, call: Sent, script: Script) -> UpstreamReply:
-        if script.delay:
-            await asyncio.sleep(script.delay)
-        if script.fault == "hang":
-            await asyncio.Event().wait()
-        if script.fault:
-            raise UpstreamFault("connect", "connection refused" if script.fault == "refused" else "connection reset")
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in script.headers]
-        chunks = _play(call, script)
-        if not call.request.streamed:
-            return UpstreamReply(script.status, headers, b"".join([chunk async for chunk in chunks]))
-
-        async def close() -> None:
-            call.settle("cancelled")
-
-        return UpstreamReply(script.status, headers, None, chunks, close)
-
-
-def _now() -> float:
-    """Virtual seconds, or those of the real loop that a test with a real server runs on."""
-    loop = asyncio.get_running_loop()
-    return elapsed() if isinstance(loop, VirtualLoop) else loop.time()
-
-
-async def _play(call: Sent, script: Script) -> AsyncIterator[bytes]:
-    chunks = script.chunks
-    if script.first_delay:
-        await asyncio.sleep(script.first_delay)
-    while call.read < len(chunks) or script.then == "endless":
-        if call.read and script.gap:
-            await asyncio.sleep(script.gap)
-        if call.end:
-            raise AssertionError("the body was read after its call had ended")
-        call.read += 1
-        yield chunks[min(call.read, len(chunks)) - 1]
-    if script.gap:
-        await asyncio.sleep(script.gap)
-    if script.then == "hang":
-        await asyncio.Event().wait()
-    if script.then == "cut":
-        call.settle("failed")
-        raise UpstreamFault("cut", "the connection was reset", status=script.status)
-    call.settle("complete")
-
-
-def ok(body: object = None, *, headers: Sequence[tuple[str, str]] = (), delay: float = 0.0) -> Script:
-    """200 with JSON: bytes as they are, anything else encoded; without a body, an OpenAI chat reply."""
-    body = chat_reply() if body is None else body
-    return Script(200, (JSON, *headers), (body if isinstance(body, bytes) else _encode(body),), delay=delay)
-
-
-def status(
-    code: int,
-    body: object = None,
-    *,
-    retry_after: float | str | None = None,
-    headers: Sequence[tuple[str, str]] = (),
-    delay: float = 0.0,
-) -> Script:
-    """An error reply; without a body, OpenAI's shape. retry_after: seconds, or an HTTP date as text."""
-    if body is None:
-        body = {"error": {"message": f"scripted {code}", "type": "scripted", "code": None, "param": None}}
-    more = () if retry_after is None else (("retry-after", str(retry_after)),)
-    content = body if isinstance(body, bytes) else _encode(body)
-    return Script(code, (JSON, *more, *headers), (content,) if content else (), delay=delay)
-
-
-def html(code: int = 502) -> Script:
-    """What a proxy in between says."""
-    page = f"<html><head><title>{code} Bad Gateway</title></head><body>nginx</body></html>"
-    return Script(code, (("content-type", "text/html"),), (page.encode(),))
-
-
-def refuse(delay: float = 0.0) -> Script:
-    """Nobody listens."""
-    return Script(fault="refused", delay=delay)
-
-
-def reset(delay: float = 0.0) -> Script:
-    """The connection is gone before there is a head."""
-    return Script(fault="reset", delay=delay)
-
-
-def hang() -> Script:
-    """A connection, and never a head."""
-    return Script(fault="hang")
-
-
-def stream(
-    chunks: Sequence[bytes] | None = None,
-    *,
-    headers: Sequence[tuple[str, str]] = (),
-    gap: float = 0.0,
-    delay: float = 0.0,
-    first_delay: float = 0.0,
-    cut_after: int | None = None,
-    hang_after: int | None = None,
-    endless: bool = False,
-    content_type: str = SSE[1],
-) -> Script:
-    """200 and a body in pieces; without any, an OpenAI chat stream. delay: until the head. first_delay:
-    from there to the first piece. cut_after, hang_after: after so many pieces the connection is reset,
-    or nothing comes any more."""
-    pieces = tuple(chat_stream() if chunks is None else chunks)
-    then: Literal["end", "cut", "hang", "endless"] = "endless" if endless else "end"
-    if cut_after is not None:
-        pieces, then = pieces[:cut_after], "cut"
-    elif hang_after is not None:
-        pieces, then = pieces[:hang_after], "hang"
-    kind = ("content-type", content_type)
-    return Script(200, (kind, *headers), pieces, delay=delay, first_delay=first_delay, gap=gap, then=then)
-
-
-def sse(payload: object, event: str = "") -> bytes:
-    """One event. payload: bytes as they are, anything else as JSON."""
-    name = f"event: {event}\n".encode() if event else b""
-    return name + b"data: " + (payload if isinstance(payload, bytes) else _encode(payload)) + b"\n\n"
-
-
-def chat_reply(text: str = "Hello", model: str = "gpt-4o", tokens: tuple[int, int] | None = (9, 3)) -> dict[str, Any]:
-    """OpenAI: a whole chat completion. tokens: input and output."""
-    usage = {} if tokens is None else {"usage": openai_usage(*tokens)}
-    message = {"role": "assistant", "content": text, "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return {
-        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice], **usage,
-    }  # fmt: skip
-
-
-def openai_usage(prompt: int, completion: int) -> dict[str, int]:
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def chat_chunk(delta: dict[str, Any], finish: str | None = None, model: str = "gpt-4o") -> bytes:
-    """OpenAI: one event of a chat stream."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return sse(
-        {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
-    )
-
-
-def usage_chunk(prompt: int = 9, completion: int = 3, model: str = "gpt-4o") -> bytes:
-    """OpenAI: the event that `include_usage` brings."""
-    return sse({
-        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [],
-        "usage": openai_usage(prompt, completion),
-    })  # fmt: skip
-
-
-def chat_stream(
-    words: Sequence[str] = ("Hel", "lo"), model: str = "gpt-4o", tokens: tuple[int, int] | None = None
-) -> list[bytes]:
-    """OpenAI: a complete chat stream, an event a piece. tokens: with the usage event."""
-    role = chat_chunk({"role": "assistant", "content": ""}, model=model)
-    body = [chat_chunk({"content": word}, model=model) for word in words]
-    usage = [] if tokens is None else [usage_chunk(*tokens, model=model)]
-    return [role, *body, chat_chunk({}, "stop", model=model), *usage, DONE]
-
-
-def message_reply(
-    text: str = "Hello", model: str = "claude-sonnet-4-5", tokens: tuple[int, int] = (9, 3)
-) -> dict[str, Any]:
-    """Anthropic: a whole message."""
-    return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": model,
-        "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": None,
-        "usage": {"input_tokens": tokens[0], "output_tokens": tokens[1]},
-    }  # fmt: skip
-
-
-def message_stream(
-    words: Sequence[str] = ("Hel", "lo"), model: str = "claude-sonnet-4-5", tokens: tuple[int, int] = (9, 3)
-) -> list[bytes]:
-    """Anthropic: a complete message stream, an event a piece, with a ping in front of the text."""
-    usage = {"input_tokens": tokens[0], "output_tokens": 1}
-    message = {**message_reply("", model), "content": [], "stop_reason": None, "usage": usage}
-    deltas = [
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in words
-    ]
-    stop = {"stop_reason": "end_turn", "stop_sequence": None}
-    payloads: list[dict[str, Any]] = [
-        {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "ping"},
-        *deltas,
-        {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": stop, "usage": {"output_tokens": tokens[1]}},
-        {"type": "message_stop"},
-    ]
-    return [sse(payload, payload["type"]) for payload in payloads]
-
-
-def generate_reply(
-    text: str = "Hello",
-    finish: str | None = "STOP",
-    model: str = "gemini-2.5-flash",
-    tokens: tuple[int, int] | None = (9, 3),
-) -> dict[str, Any]:
-    """Gemini: a whole reply, and with finish None a piece of a stream."""
-    candidate: dict[str, Any] = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
-    if finish is not None:
-        candidate["finishReason"] = finish
-    reply: dict[str, Any] = {"candidates": [candidate], "modelVersion": model}
-    if tokens is not None:
-        counts = {"promptTokenCount": tokens[0], "candidatesTokenCount": tokens[1], "totalTokenCount": sum(tokens)}
-        reply["usageMetadata"] = counts
-    return reply
-
-
-def generate_stream(words: Sequence[str] = ("Hel", "lo"), tokens: tuple[int, int] = (9, 3)) -> list[bytes]:
-    """Gemini: a complete stream of events (`alt=sse`)."""
-    last = len(words) - 1
-    return [
-        sse(generate_reply(word, "STOP" if n == last else None, tokens=tokens if n == last else None))
-        for n, word in enumerate(words)
-    ]
+from gateway.rehearsal.replies import (
+    DONE,
+    chat_chunk,
+    chat_reply,
+    chat_stream,
+    generate_reply,
+    generate_stream,
+    message_reply,
+    message_stream,
+    openai_usage,
+    sse,
+    usage_chunk,
+)
+from gateway.rehearsal.scripted import (
+    JSON,
+    SSE,
+    Answer,
+    Script,
+    ScriptedTransport,
+    Sent,
+    hang,
+    html,
+    ok,
+    refuse,
+    reset,
+    status,
+    stream,
+)
+
+__all__ = [
+    "DONE",
+    "JSON",
+    "SSE",
+    "Answer",
+    "Script",
+    "ScriptedTransport",
+    "Sent",
+    "chat_chunk",
+    "chat_reply",
+    "chat_stream",
+    "generate_reply",
+    "generate_stream",
+    "hang",
+    "html",
+    "message_reply",
+    "message_stream",
+    "ok",
+    "openai_usage",
+    "refuse",
+    "reset",
+    "sse",
+    "status",
+    "stream",
+    "usage_chunk",
+]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.virtual_time import START, WALL, Deadlock, VirtualLoop, elapsed, run_virtual, virtual_clock
+from gateway.rehearsal.virtual_time import START, WALL, Deadlock, VirtualLoop, elapsed, run_virtual, virtual_clock
 
 
 async def test_an_async_test_runs_on_the_virtual_loop() -> None:
@@ -84,7 +84,7 @@ def test_a_deadlock_says_where_it_waits() -> None:
 
 
 def test_timers_without_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.support.virtual_time.MAX_JUMPS", 50)
+    monkeypatch.setattr("gateway.rehearsal.virtual_time.MAX_JUMPS", 50)
 
     async def tick() -> None:
         while True:
