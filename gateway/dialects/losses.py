@@ -36,6 +36,11 @@ KNOWN: Final = frozenset(
         "imageConfig", "maxOutputTokens", "mediaResolution", "presencePenalty", "responseJsonSchema",
         "responseLogprobs", "responseMimeType", "responseModalities", "responseSchema", "speechConfig",
         "stopSequences", "thinkingConfig", "topK", "topP", "routingConfig",
+        # Embeddings and rerank
+        "autoTruncate", "content", "dimensions", "documents", "embedding_type", "embedding_types", "encoding_format",
+        "input_type", "late_chunking", "max_tokens_per_doc", "normalized", "outputDimensionality", "output_dimension",
+        "output_dtype", "priority", "query", "requests", "return_documents", "task", "taskType", "texts", "title",
+        "truncate",
         # What a model may not take
         "image", "document",
     }

@@ -44,7 +44,7 @@ GENERIC_SURFACES: Final[Mapping[Dialect, Surface]] = MappingProxyType(
             auth="x-goog-api-key",
         ),
         "cohere": Surface(dialect="cohere", operations=("chat", "embeddings", "rerank", "models"), version="v2"),
-        "bedrock": Surface(dialect="bedrock", operations=("chat",), version="", auth="sigv4"),
+        "bedrock": Surface(dialect="bedrock", operations=("chat", "embeddings"), version="", auth="sigv4"),
         "ollama": Surface(dialect="ollama", operations=("chat",), version=""),
         "other": Surface(dialect="other", operations=("other",)),
     }
