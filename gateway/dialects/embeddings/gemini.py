@@ -134,6 +134,8 @@ class GeminiEmbeddings:
         if request.truncate is not None:
             # The API has it at Vertex alone, and refuses it elsewhere.
             losses.append(Loss(request.words.truncate))
+        if self._single and len(request.inputs) > 1:
+            losses.append(Loss(request.words.inputs, "meaning", "one a request"))
         model = f"models/{facts.model}"
         requests: list[dict[str, object]] = []
         for place, one in enumerate(request.inputs):
