@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
+from gateway.cli.problem_formats import FORMATS, Report
 from gateway.config.check import examine
 from gateway.config.problem import Problem
 from gateway.config.spec import Spec
@@ -17,30 +16,30 @@ from gateway.config.subject import listed_providers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE... [--format text|json] [--strict]."""
+    """FILE... [--format text|json|github|sarif] [--strict]."""
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="routers.yaml when none is given")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how problems are printed")
+    parser.add_argument("--format", choices=("text", *FORMATS), default="text", help="how problems are printed")
     parser.add_argument("--strict", action="store_true", help="let warnings fail, too")
 
 
 def run(args: argparse.Namespace) -> int:
     """1 when any file has an error, or with --strict a warning."""
     status = 0
-    reports: list[dict[str, object]] = []
+    reports: list[Report] = []
     for path in args.files or [Path("routers.yaml")]:
         loaded, problems = examine(path, now=time.time())
         spec = loaded.spec if loaded is not None else None
         errors = sum(problem.level == "error" for problem in problems)
         failed = errors > 0 or (args.strict and bool(problems))
         status = max(status, int(failed))
-        if args.format == "json":
-            reports.append({"file": str(path), "ok": not failed, "problems": problems})
+        if args.format != "text":
+            reports.append(Report(str(path), not failed, tuple(problems)))
             continue
         sys.stdout.write("".join(f"{problem}\n" for problem in problems))
         prefix = f"{path}: " if len(args.files) > 1 else ""
         sys.stdout.write(f"{prefix}{_summary(spec, problems, failed=failed)}\n")
-    if args.format == "json":
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
+    if args.format != "text":
+        sys.stdout.write(FORMATS[args.format](reports))
     return status
 
 

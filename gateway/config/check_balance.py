@@ -189,6 +189,11 @@ def _never_eligible(listed: Listed, entry: Entry, subject: Subject) -> tuple[str
     if not known.serves(listed.group):
         can = sorted(known.operations())
         return f"`{entry.provider}` does not do {listed.group}", f"it has: {', '.join(can)}"
+    if known.tuned.models_closed and not known.tuned.models and not (known.row is not None and known.row.models):
+        return (
+            f"`{entry.provider}` is `models-closed`, and no model of it is known",
+            f"list some in `providers.{entry.provider}.models`",
+        )
     if entry.model and known.tuned.models_closed:
         listed_there = any(fnmatchcase(entry.model, pattern) for pattern in known.tuned.models)
         if not listed_there and (known.row is None or find_model(known.row, entry.model) is None):

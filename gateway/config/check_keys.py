@@ -129,7 +129,7 @@ def times(subject: Subject) -> Iterator[Problem]:
 
 
 def lists(subject: Subject) -> Iterator[Problem]:
-    for path, holder in _holders(subject):
+    for path, holder in holders(subject):
         for name, values in (
             ("routers", holder.routers),
             ("models", holder.models),
@@ -204,10 +204,8 @@ def trusted_proxies(subject: Subject) -> Iterator[Problem]:
             )
 
 
-_Holder = tuple[Path, GatewayKey | JwtIssuer]
-
-
-def _holders(subject: Subject) -> Iterator[_Holder]:
+def holders(subject: Subject) -> Iterator[tuple[Path, GatewayKey | JwtIssuer]]:
+    """All that a caller is admitted by, with its place."""
     yield from _keys(subject)
     yield from _issuers(subject)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import msgspec
 
 from gateway.config.buckets import buckets_of, capacity_of, key_rates, listed, period_of
 from gateway.config.problem import Path, Problem
-from gateway.config.spec import Bucket, KeyLimit, ProviderKey
+from gateway.config.spec import Bucket, KeyLimit, ProviderKey, RateLimit
 from gateway.config.subject import Rule, Subject
+from gateway.policy.limits import Scope
 from gateway.policy.token_bucket import problem_of
 from gateway.providers.prices import price
 
@@ -93,36 +96,63 @@ def limits_in_dollars(subject: Subject) -> Iterator[Problem]:
                 )
 
 
-def limits_above_the_global(subject: Subject) -> Iterator[Problem]:
-    """A router's bucket that the global one of the same kind is always empty before."""
-    outer = subject.spec.global_.rate_limit
-    if outer is None or outer.enforce == "shadow":
-        return
-    bounds = [
-        (place, scope, bucket.unit, capacity, period_of(bucket))
-        for place, scope, bucket in buckets_of(outer)
-        if (capacity := capacity_of(bucket)) is not None
-    ]
-    for path, router in subject.routes:
-        for place, scope, bucket in buckets_of(router.rate_limit) if router.rate_limit is not None else ():
-            capacity, period = capacity_of(bucket), period_of(bucket)
-            if capacity is None:
-                continue
-            for bound_place, bound_scope, unit, most, every in bounds:
-                higher = (capacity, capacity * every) > (most, most * period)
-                if (
-                    (scope, bucket.unit) == (bound_scope, unit)
-                    and higher
-                    and capacity >= most
-                    and capacity * every >= most * period
-                ):
-                    yield subject.origins.warning(
-                        "limit-inert",
-                        (*path, "rate-limit", *place),
-                        "the global limit of the same scope is lower, and refuses first",
-                        f"it stands at {subject.origins.place(('global', 'rate-limit', *bound_place))}",
-                    )
-                    break
+class _Bound(msgspec.Struct, frozen=True):
+    """A bucket that counts all that another one counts, and more."""
+
+    path: Path
+    scope: Scope
+    bucket: Bucket
+
+
+def limits_above_their_parents(subject: Subject) -> Iterator[Problem]:
+    """A bucket that another, which counts all the same requests, is always empty before."""
+    outer = _bounds(("global", "rate-limit"), subject.spec.global_.rate_limit)
+    for path, policies in subject.policies:
+        here = (*path, "rate-limit")
+        limit = policies.rate_limit
+        inherited = () if path == ("global",) else outer
+        own = _bounds(here, limit)
+        for place, scope, bucket in buckets_of(limit) if limit is not None else ():
+            around = [bound for bound in inherited if bound.scope in (scope, "total")]
+            around += [bound for bound in own if bound.scope == "total" != scope]
+            yield from _inert(subject, (*here, *place), bucket, around)
+    for path, bucket in _gateway_key_buckets(subject):
+        yield from _inert(subject, path, bucket, [bound for bound in outer if bound.scope in ("per-api-key", "total")])
+
+
+def _bounds(path: Path, limit: RateLimit | None) -> tuple[_Bound, ...]:
+    if limit is None or limit.enforce == "shadow":
+        return ()
+    return tuple(_Bound((*path, *place), scope, bucket) for place, scope, bucket in buckets_of(limit))
+
+
+def _inert(subject: Subject, path: Path, bucket: Bucket, around: Sequence[_Bound]) -> Iterator[Problem]:
+    for bound in around:
+        if is_above(bucket, bound.bucket):
+            yield subject.origins.warning(
+                "limit-inert",
+                path,
+                "another limit that counts these requests is lower, and refuses first",
+                f"it stands at {subject.origins.place(bound.path)}",
+            )
+            return
+
+
+def is_above(bucket: Bucket, bound: Bucket) -> bool:
+    """Whether a bucket holds and refills at least as much as another of its unit, and more in one way."""
+    capacity, period = capacity_of(bucket), period_of(bucket)
+    most, every = capacity_of(bound), period_of(bound)
+    if capacity is None or most is None or bucket.unit != bound.unit:
+        return False
+    if capacity < most or capacity * every < most * period:
+        return False
+    return capacity > most or capacity * every > most * period
+
+
+def _gateway_key_buckets(subject: Subject) -> Iterator[tuple[Path, Bucket]]:
+    for index, key in enumerate(subject.spec.auth.keys):
+        for place, bucket in listed(key.rate_limit):
+            yield ("auth", "keys", index, "rate-limit", *place), bucket
 
 
 def _all_buckets(subject: Subject) -> Iterator[tuple[Path, Bucket]]:
@@ -130,9 +160,7 @@ def _all_buckets(subject: Subject) -> Iterator[tuple[Path, Bucket]]:
         if policies.rate_limit is not None:
             for place, _, bucket in buckets_of(policies.rate_limit):
                 yield (*path, "rate-limit", *place), bucket
-    for index, key in enumerate(subject.spec.auth.keys):
-        for place, bucket in listed(key.rate_limit):
-            yield ("auth", "keys", index, "rate-limit", *place), bucket
+    yield from _gateway_key_buckets(subject)
 
 
 def bucket_durations(subject: Subject) -> Iterator[tuple[Path, str]]:
@@ -156,5 +184,5 @@ LIMIT_RULES: Final[tuple[Rule, ...]] = (
     countable_key_limits,
     limits_of_teams,
     limits_in_dollars,
-    limits_above_the_global,
+    limits_above_their_parents,
 )

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.config.names import provider_name_problem
 from gateway.config.problem import Path, Problem, dotted
 from gateway.config.subject import Known, Rule, Subject
-from gateway.providers.catalog import CATALOG, RESERVED
+from gateway.providers.catalog import CATALOG, GENERIC_SURFACES, RESERVED
 
 _PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".lan", ".svc", ".home.arpa", ".test")
 _OF_THE_CONNECTION: Final = frozenset(
@@ -53,6 +53,22 @@ def complete_definitions(subject: Subject) -> Iterator[Problem]:
                 "`dialect: openai` and `base-url: http://127.0.0.1:8000/v1`, for example",
                 at_key=True,
             )
+
+
+def own_operations(subject: Subject) -> Iterator[Problem]:
+    """What a dialect has no words for can neither be asked in it nor be translated to it."""
+    for name, tuned in subject.spec.providers.items():
+        surface = GENERIC_SURFACES.get(tuned.dialect) if tuned is not None and tuned.dialect is not None else None
+        if tuned is None or surface is None:
+            continue
+        for index, operation in enumerate(tuned.operations or ()):
+            if operation not in surface.operations:
+                yield subject.origins.warning(
+                    "operation-foreign",
+                    ("providers", name, "operations", index),
+                    f"the dialect `{tuned.dialect}` has no `{operation}`, so it is never asked for it",
+                    f"it has: {', '.join(surface.operations)}",
+                )
 
 
 def base_urls(subject: Subject) -> Iterator[Problem]:
@@ -111,22 +127,6 @@ def header_names(subject: Subject) -> Iterator[Problem]:
                 )
             elif not value.isprintable() or not value.isascii():
                 yield subject.origins.error("header", path, "a header's value has printable ASCII characters alone")
-
-
-def secrets_in_the_file(subject: Subject) -> Iterator[Problem]:
-    lists: list[Path] = [("providers", name, "keys") for name in subject.spec.providers]
-    lists += [(*entry.path, "keys") for listed in subject.lists for entry in listed.entries if entry.target.keys]
-    for path in lists:
-        node = subject.origins.node(path)
-        for index, entry in enumerate(node.value if node is not None and isinstance(node.value, list) else ()):
-            value = entry.value.get("value") if isinstance(entry.value, dict) else entry
-            if value is not None and isinstance(value.value, str) and "${" not in value.value:
-                yield subject.origins.warning(
-                    "secret-in-file",
-                    (*path, index),
-                    "a credential is written into the file",
-                    "write `${env:NAME}` or `${file:/path}`, and replace the credential: it has been seen",
-                )
 
 
 def absent_keys(subject: Subject) -> Iterator[Problem]:
@@ -190,11 +190,11 @@ def account_addresses(subject: Subject) -> Iterator[Problem]:
 
 
 PROVIDER_RULES: Final[tuple[Rule, ...]] = (
+    own_operations,
     provider_names,
     complete_definitions,
     base_urls,
     header_names,
-    secrets_in_the_file,
     absent_keys,
     missing_keys,
     account_addresses,

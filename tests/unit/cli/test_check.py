@@ -69,3 +69,59 @@ def test_json_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str
         "hint": "shares are relative to the sum; is one missing?",
     }
     assert (none["ok"], none["problems"][0]["code"]) == (False, "file-missing")
+
+
+def test_annotations_for_github(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a,b:c.yaml").write_text(ODD)
+    assert main(["check", "--format", "github", str(folder / "a,b:c.yaml"), "100%.yaml"]) == 1
+    assert capsys.readouterr().out == (
+        "::warning file=a%2Cb%3Ac.yaml,line=2,col=22,title=weights-sum::"
+        "routers.a.load-balance.chat: the weights add up to 0.5, not 1"
+        "%0Ahint: shares are relative to the sum; is one missing?\n"
+        "::error file=100%25.yaml,title=file-missing::there is no such file\n"
+    )
+
+
+def test_a_sound_file_has_no_annotations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "routers.yaml").write_text(SOUND)
+    assert main(["check", "--format", "github"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_sarif_for_code_scanning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "o dd.yaml").write_text(ODD + "  b: {}\n  c: {}\n")
+    assert main(["check", "--format", "sarif", "o dd.yaml", str(folder / "none.yaml"), "/nowhere/x.yaml"]) == 1
+    log = json.loads(capsys.readouterr().out)
+    assert (log["version"], log["$schema"].rpartition("/")[2]) == ("2.1.0", "sarif-2.1.0.json")
+    [run] = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "router-gateway"
+    assert [rule["id"] for rule in driver["rules"]] == ["file-missing", "no-load-balance", "weights-sum"]
+    assert [rule["shortDescription"]["text"] for rule in driver["rules"]][2] == "Weights sum"
+    assert [driver["rules"][result["ruleIndex"]]["id"] for result in run["results"]] == [
+        result["ruleId"] for result in run["results"]
+    ]
+    first = run["results"][0]
+    assert (first["level"], first["ruleId"]) == ("warning", "weights-sum")
+    assert first["message"]["text"].startswith("routers.a.load-balance.chat: the weights add up to 0.5")
+    assert first["locations"] == [
+        {
+            "physicalLocation": {
+                "artifactLocation": {"uri": "o%20dd.yaml"},
+                "region": {"startLine": 2, "startColumn": 22},
+            },
+            "logicalLocations": [{"fullyQualifiedName": "routers.a.load-balance.chat"}],
+        }
+    ]
+    missing = [result["locations"] for result in run["results"] if result["ruleId"] == "file-missing"]
+    assert missing == [
+        [{"physicalLocation": {"artifactLocation": {"uri": "none.yaml"}}}],
+        [{"physicalLocation": {"artifactLocation": {"uri": "file:///nowhere/x.yaml"}}}],
+    ]
+
+
+def test_sarif_of_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "routers.yaml").write_text(SOUND)
+    assert main(["check", "--format", "sarif"]) == 0
+    [run] = json.loads(capsys.readouterr().out)["runs"]
+    assert run["results"] == run["tool"]["driver"]["rules"] == []

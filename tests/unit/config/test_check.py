@@ -28,6 +28,7 @@ def in_short(problems: list[Problem]) -> list[str]:
     return [f"{problem.place.partition('.yaml:')[2]} {problem.code}" for problem in problems]
 
 
+RANDOM = "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zC"
 ROUTER = "routers: {a: {load-balance: {chat: {providers: [openai]}}}}\n"
 
 CASES = {
@@ -143,7 +144,7 @@ CASES = {
     "a store": (ROUTER + "store: {url: 'redis://localhost'}", []),
     "a store whose address cannot be read": (
         ROUTER + "store: {url: 'redis://:hush-0123456789@localhost/first'}",
-        ["2:14 store-url"],
+        ["2:14 secret-in-file", "2:14 store-url"],
     ),
     "a store whose authority is in no file": (
         ROUTER + "store: {url: 'rediss://localhost?ssl_ca_certs=/nowhere.pem'}",
@@ -232,7 +233,7 @@ CASES = {
     "secrets that could be guessed": (
         ROUTER + "auth:\n  mode: keys\n  pepper: short\n"
         "  keys: [{name: a, signing: required, signing-secret: short}]\n",
-        ["4:11 pepper-short", "5:55 signing-secret-short"],
+        ["4:11 pepper-short", "4:11 secret-in-file", "5:55 signing-secret-short", "5:55 secret-in-file"],
     ),
     "half of a signing key": (
         ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', signing: optional}}]}}",
@@ -241,7 +242,7 @@ CASES = {
     "signing in several processes": (
         ROUTER + "server: {workers: 2}\n"
         f"auth: {{mode: keys, keys: [{{name: a, signing: required, signing-secret: {'s' * 32}}}]}}",
-        ["3:46 signing-per-process"],
+        ["3:46 signing-per-process", "3:72 secret-in-file"],
     ),
     "a day that no calendar has": (
         ROUTER + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', expires: 2027-02-30}}]}}",
@@ -389,7 +390,88 @@ providers:
             "providers: {openai: {keys: [sk-1, {value: sk-2}, '${env:OPENAI_API_KEY}']}}\n"
             "routers: {a: {load-balance: {chat: {providers: [{provider: anthropic, keys: [sk-3]}]}}}}"
         ),
-        ["1:29 secret-in-file", "1:35 secret-in-file", "2:78 secret-in-file"],
+        ["1:29 secret-in-file", "1:43 secret-in-file", "2:78 secret-in-file"],
+    ),
+    "credentials in places that are not for them": (
+        ROUTER
+        + f"""\
+store: {{url: 'redis://:${{env:OPENAI_API_KEY}}@localhost'}}
+auth: {{pepper: '${{env:PEPPER:-{"p" * 20}}}'}}
+providers:
+  openai:
+    headers: {{x-team: 'gsk_{"a1" * 10}', X-Api-Key: plain, authorization: 'Bearer ${{env:OPENAI_API_KEY}}'}}
+unified-api:
+  cache: {{directive: max-age=5, seed: {RANDOM}}}
+  model-mappings: {{a: claude-sonnet-4-5-20250929-with-quite-a-long-Name, b: 0b6b0d4e-2f4b-4e5e-9d5c-3a1c6e5f7a90}}
+""",
+        [f"{place} secret-in-file" for place in ("3:16", "6:23", "6:62", "8:39")],
+    ),
+    "a router and a provider that nobody may use": (
+        ROUTER
+        + f"""\
+auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{"0" * 64}', routers: [a]}}]}}
+providers: {{openai: null, anthropic: null, mistral: {{enabled: false}}}}
+""",
+        ["3:27 provider-unreachable"],
+    ),
+    "a router that no key names": (
+        (
+            "routers:\n"
+            "  a: {load-balance: {chat: {providers: [openai]}}}\n"
+            "  b: {load-balance: {chat: {providers: [openai]}}}\n"
+            f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', routers: [b]}}]}}"
+        ),
+        ["2:3 router-unreachable"],
+    ),
+    "a token that says itself what it may use": (
+        ROUTER
+        + "auth: {mode: keys, jwt: [{issuer: 'https://id.test', audience: a, claims: {routers: r}, routers: []}]}\n"
+        "providers: {anthropic: null}",
+        ["2:98 list-empty"],
+    ),
+    "a key whose routers have none of its providers": (
+        ROUTER
+        + f"auth: {{mode: keys, keys: [{{name: a, hash: 'sha256:{'0' * 64}', routers: [a], providers: [gemini]}}]}}",
+        ["2:132 key-without-router"],
+    ),
+    "what is said twice": (
+        (
+            "global: {timeouts: {total: 60s}, on-loss: allow, model-mappings: {x: [openai/a, openai/a]}}\n"
+            "routers:\n"
+            "  a:\n"
+            "    timeouts: {total: 60s}\n"
+            "    on-loss: reject\n"
+            "    model-mappings: {x: [openai/a, openai/a], y: openai/a}\n"
+            "    load-balance: {chat: {providers: [openai]}}\n"
+        ),
+        ["1:81 meaning-twice", "4:5 repeats-global", "6:22 repeats-global", "6:36 meaning-twice"],
+    ),
+    "mappings in a circle": (
+        ROUTER + "global: {model-mappings: {a: b, b: [c], c: a, d: a, e: f, x: openai/y, y: openai/x}}",
+        ["2:27 mapping-loop"],
+    ),
+    "limits around a limit": (
+        ROUTER
+        + f"""\
+global: {{rate-limit: {{total: {{capacity: 100}}, per-api-key: {{capacity: 200}}, per-end-user: {{capacity: 9}}}}}}
+auth:
+  mode: keys
+  keys:
+  - {{name: a, team: t, hash: 'sha256:{"0" * 64}', rate-limit: {{capacity: 300}}}}
+  - {{name: b, hash: 'sha256:{"1" * 64}', rate-limit: [{{capacity: 50}}, {{capacity: 300, unit: tokens}}]}}
+""",
+        ["2:60 limit-inert", "6:117 limit-inert"],
+    ),
+    "operations that a dialect has no words for": (
+        ROUTER + "providers: {mine: {dialect: gemini, base-url: 'http://localhost', operations: [chat, generate]}}",
+        ["2:80 operation-foreign"],
+    ),
+    "a target without any model": (
+        (
+            "routers: {a: {load-balance: {chat: {providers: [mine]}}}}\n"
+            "providers: {mine: {dialect: openai, base-url: 'http://localhost', models-closed: true}}"
+        ),
+        ["1:49 target-unable"],
     ),
     "a key that the environment does not have": (
         ROUTER + "providers: {openai: {keys: ['${env:NOT_THERE}', '${env:OPENAI_API_KEY}']}}",
