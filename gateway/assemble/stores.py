@@ -63,4 +63,4 @@ def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> tuple[
         tell=runtime.log.write,
         count=runtime.metrics.count_store_error,
     )
-    return link, None if isinstance(link, RedisLink) else link.delete_matching
+    return link, link.delete_matching if url.kind == "cluster" and not isinstance(link, RedisLink) else None

@@ -82,12 +82,17 @@ class Dialler:
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if self._url.tls and self._tls is None:
-            try:
-                self._tls = ssl.create_default_context(cafile=self._url.ca_certs or None)
-            except OSError as failure:
-                reason = failure.strerror or type(failure).__name__
-                raise StoreDown(f"`ssl_ca_certs` of store.url cannot be read: {reason}", "tls") from None
+            self._tls = tls_context(self._url)
         return self._tls
+
+
+def tls_context(url: StoreUrl) -> ssl.SSLContext:
+    """Whom to believe. StoreDown when the authority's file cannot be read."""
+    try:
+        return ssl.create_default_context(cafile=url.ca_certs or None)
+    except OSError as failure:
+        reason = failure.strerror or type(failure).__name__
+        raise StoreDown(f"`ssl_ca_certs` of store.url cannot be read: {reason}", "tls") from None
 
 
 async def _all_accepted(connection: HotConnection, calls: list[tuple[Part, ...]]) -> list[object]:

@@ -23,7 +23,7 @@ from tests.support.loopback import Connection, serve, unused_port
 from tests.support.redis_server import KINDS, RedisServer, run_server
 from tests.support.store_link import Told, at_once, linked
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("client")]
 
 SLOW = Rate(10, LARGEST // 10)
 ONE = [Take("a", SLOW, 1)]
