@@ -24,6 +24,7 @@ from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
 from gateway.config.watch import ConfigWatch
+from gateway.core.secret import LentSecret
 from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
@@ -115,6 +116,7 @@ class Gateway:
             if before is not None and house.stores is not before:
                 runtime.behind.start(_close_after(before, list(runtime.in_flight)))
             self.fetch_keys()
+            self._close_token_sources()
             self.serving = _serving(house)
             self.serving.reload_seconds = took = runtime.clock.monotonic() - started
             runtime.metrics.count_reload("ok")
@@ -139,6 +141,20 @@ class Gateway:
                 self.runtime.behind.start(sets[name].refresh())
             else:
                 del sets[name]
+
+    def _close_token_sources(self) -> None:
+        """Ask no more for tokens of credentials that the config no longer has."""
+        sources = self.runtime.token_sources
+        wanted = {
+            secret.lender
+            for pool in self.house.pools.values()
+            for secret in pool.secrets
+            if isinstance(secret, LentSecret)
+        }
+        for name, source in list(sources.items()):
+            if source not in wanted:
+                del sources[name]
+                self.runtime.behind.start(source.close())
 
     async def drain(self, limit: float) -> None:
         """Let what is under way go on for `limit` seconds, then end it."""

@@ -6,7 +6,6 @@ address, surfaces and keys are when the two sources are put together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, get_args
@@ -14,24 +13,25 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.assemble.address import Address
+from gateway.assemble.lenders import Lenders
 from gateway.config import spec as sp
 from gateway.core.exchange import Dialect, Operation
-from gateway.core.secret import Secret
+from gateway.core.secret import LentSecret, Secret
 from gateway.core.units import seconds
 from gateway.pipeline.endpoint import Endpoint
+from gateway.pipeline.proof import Proof
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.key_room import KeyRoom
 from gateway.providers.catalog import CATALOG, GENERIC_SURFACES, find_model
-from gateway.providers.row import Auth, Row, Surface
-from gateway.providers.sigv4 import authorize, region_of
+from gateway.providers.row import Auth, Model, Row, Surface
+from gateway.providers.sigv4 import region_of
 from gateway.runtime import Runtime
-from gateway.upstream.transport import UpstreamRequest
 
 ANONYMOUS: Final = "none"
 """The name of the key of a provider that needs none."""
 
-_REFERENCE: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _OPERATIONS: Final = frozenset(get_args(Operation))
 
 
@@ -42,6 +42,7 @@ class Endpoints:
         self._spec = spec
         self._runtime = runtime
         self._env = env
+        self._lenders = Lenders(runtime, env)
         self.pools: dict[str, KeyPool] = {}
         self.by_name: dict[str, Endpoint] = {}
         for name in (*CATALOG, *(name for name in spec.providers if name not in CATALOG)):
@@ -82,9 +83,10 @@ class Endpoints:
         pool_name: str,
     ) -> Endpoint:
         row = CATALOG.get(name) or _new_row(name, settings)
-        origin, surfaces, missing = self._address(row, settings, base_url)
+        region = settings.region or self._region()
         # A variable such as GITHUB_TOKEN is often there for other reasons: it wakes no service that has ended.
-        secrets = [] if row.retired and not keys else self._secrets(row, name, keys)
+        secrets = [] if row.retired and not keys else self._secrets(row, name, keys, region)
+        origin, surfaces, missing = self._address(row, settings, base_url, self._lenders.projects.get(name, ""))
         auth = settings.auth or row.auth
         keyless = auth == "none" or row.local or (row.name not in CATALOG and not keys)
         if not secrets and keyless:
@@ -97,7 +99,9 @@ class Endpoints:
         rooms = _rooms(secrets, keys)
         pool = KeyPool(secrets, seconds(settings.key_pool.cooldown), seconds(settings.key_pool.quarantine), rooms)
         self.pools[pool_name] = pool
-        names = tuple(m for m in settings.models if not _is_pattern(m))
+        # Without a key it knows no more than its own row: it would only stand in the way of who has one.
+        vendors = tuple(CATALOG[vendor] for vendor in row.vendors) if secrets else ()
+        names = (*settings.deployments, *(m for m in settings.models if not _is_pattern(m)))
         return Endpoint(
             name=name,
             title=row.title,
@@ -107,7 +111,10 @@ class Endpoints:
             pool=pool,
             transport=self._runtime.echo if origin.startswith("echo:") else self._runtime.transport,
             models=(*names, *(m.name for m in row.models)) if not settings.models_closed else names,
-            patterns=tuple(m for m in settings.models if _is_pattern(m)),
+            patterns=(
+                *(m for m in settings.models if _is_pattern(m)),
+                *(family for vendor in vendors for family in vendor.families),
+            ),
             open_models=row.open_models,
             closed=settings.models_closed,
             stream_usage=settings.stream_usage or row.stream_usage,
@@ -115,28 +122,36 @@ class Endpoints:
                 *((header, value) for header, value in row.headers if header not in settings.headers),
                 *((header.lower(), value) for header, value in settings.headers.items()),
             ),
-            find_model=lambda model: find_model(row, model),
-            missing_key_hint="" if secrets else _hint(name, row, missing),
+            find_model=lambda model: _find_model((row, *vendors), model),
+            missing_key_hint="" if secrets else self._lenders.problems.get(name) or _hint(name, row, missing),
             exact_prefix=base_url is not None,
             notice=partial(self._runtime.log.write, "warning"),
-            sign=partial(_signature, region_of(origin) or self._region()) if auth == "sigv4" else None,
+            sign=(
+                Proof(self._runtime.clock.wall, signs=auth == "sigv4", region=region_of(origin) or region)
+                if auth == "sigv4" or any(isinstance(secret, LentSecret) for secret in secrets)
+                else None
+            ),
+            deployed=settings.deployments,
         )
 
-    def _address(self, row: Row, settings: sp.Provider, base_url: str | None) -> tuple[str, tuple[Surface, ...], str]:
-        """Origin, surfaces, and the environment variable that is missing, or ``."""
-        if base_url is None:
-            missing = ""
-            texts: list[str] = []
-            for text in (row.origin, *(surface.root for surface in row.surfaces)):
-                for variable in _REFERENCE.findall(text):
-                    if not self._env.get(variable):
-                        missing = missing or variable
-                texts.append(_REFERENCE.sub(lambda match: self._env.get(match[1], ""), text).rstrip("/"))
+    def _address(
+        self, row: Row, settings: sp.Provider, base_url: str | None, project: str
+    ) -> tuple[str, tuple[Surface, ...], str]:
+        """Origin, surfaces, and the environment variable that is missing, or ``. project: the account's own."""
+        own = row.dated if settings.api_version and row.dated else row.surfaces
+        if base_url is None or any(surface.path != "{suffix}" for surface in own):
+            address = Address(row, settings, self._env, project)
+            origin = address.origin() if base_url is None else address.moved(base_url)
             surfaces = tuple(
-                msgspec.structs.replace(surface, root=root)
-                for surface, root in zip(row.surfaces, texts[1:], strict=True)
+                msgspec.structs.replace(
+                    surface,
+                    root=address.filled(surface.root).rstrip("/"),
+                    path=address.filled(surface.path),
+                    stream_path=address.filled(surface.stream_path),
+                )
+                for surface in own
             )
-            return texts[0], surfaces, missing
+            return origin, surfaces, address.missing
         parts = urlsplit(base_url)
         native = row.surfaces[0] if settings.dialect in (None, row.surfaces[0].dialect) else _generic(settings.dialect)
         operations = native.operations
@@ -145,14 +160,16 @@ class Endpoints:
         surface = msgspec.structs.replace(native, root=parts.path.rstrip("/"), version="", operations=operations)
         return f"{parts.scheme}://{parts.netloc}", (surface,), ""
 
-    def _secrets(self, row: Row, name: str, keys: Sequence[sp.ProviderKey | str]) -> list[Secret]:
+    def _secrets(self, row: Row, name: str, keys: Sequence[sp.ProviderKey | str], region: str) -> list[Secret]:
         """The configured keys, or those of the environment."""
         found: list[Secret] = []
-        for number, key in enumerate(keys, 1):
+        for given, key in zip(key_names(keys), keys, strict=True):
             value = key if isinstance(key, str) else key.value
-            given = None if isinstance(key, str) else key.name
-            if value:
-                found.append(Secret(given or f"key-{number}", value))
+            secret = Secret(given, value) if value else None
+            if secret is None and isinstance(key, sp.ProviderKey):
+                secret = self._lenders.of_key(name, given, key, region)
+            if secret is not None:
+                found.append(secret)
         if keys:
             return found
         for variable in row.env:
@@ -169,6 +186,9 @@ class Endpoints:
         if not found and row.auth == "sigv4" and all(pair):
             token = self._env.get("AWS_SESSION_TOKEN", "")
             found.append(Secret("AWS_ACCESS_KEY_ID", ":".join((*pair, token) if token else pair)))
+        if not found:
+            lent = self._lenders.of_environment(row, region)
+            found = [] if lent is None else [lent]
         return found
 
     def _region(self) -> str:
@@ -219,8 +239,8 @@ def _generic(dialect: Dialect | None) -> Surface:
     return GENERIC_SURFACES[dialect or "openai"]
 
 
-def _signature(region: str, request: UpstreamRequest, key: Secret, now: float) -> list[tuple[str, str]]:
-    return authorize(request.method, request.url, request.headers, request.body, key.reveal(), now, region)
+def _find_model(rows: Sequence[Row], model: str) -> Model | None:
+    return next((found for row in rows if (found := find_model(row, model)) is not None), None)
 
 
 def _is_pattern(model: str) -> bool:
@@ -232,6 +252,8 @@ def _hint(name: str, row: Row, missing: str) -> str:
         return f"{row.title} does not answer since {row.retired}; give {name} a base-url if it does for you."
     if missing:
         return f"Set {missing} for {name}."
+    if row.lent_by and not row.env:
+        return f"Set {row.lent_by[0]} for {name}, or give it keys in routers.yaml."
     if row.env:
         return f"Set {row.env[0]} (or {row.env[0]}S, comma-separated) for {name}."
     return f"Give {name} keys in routers.yaml."

@@ -13,14 +13,15 @@ from typing import Final
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
 from gateway.config.check_cache import CACHE_RULES
+from gateway.config.check_credentials import CREDENTIAL_RULES
 from gateway.config.check_keys import KEY_RULES
 from gateway.config.check_limits import LIMIT_RULES
-from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_meaning import MEANING_RULES
+from gateway.config.check_policies import POLICY_RULES
 from gateway.config.check_providers import PROVIDER_RULES
-from gateway.config.check_store import STORE_RULES
 from gateway.config.check_reach import REACH_RULES
 from gateway.config.check_secrets import SECRET_RULES
+from gateway.config.check_store import STORE_RULES
 from gateway.config.check_tls import TLS_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
@@ -32,10 +33,9 @@ RULES: Final[tuple[Rule, ...]] = (
     *KEY_RULES,
     *TLS_RULES,
     *PROVIDER_RULES,
+    *CREDENTIAL_RULES,
     *BALANCE_RULES,
     *POLICY_RULES,
-    *CACHE_RULES,
-    *LIMIT_RULES,
     *MEANING_RULES,
     *REACH_RULES,
     *SECRET_RULES,

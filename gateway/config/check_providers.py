@@ -176,9 +176,7 @@ def account_addresses(subject: Subject) -> Iterator[Problem]:
     for name, path in named.items():
         known = subject.providers.get(name)
         absent = [
-            variable
-            for variable in (known.origin_variables() if known else ())
-            if variable not in subject.loaded.variables
+            variables[0] for variables in (known.origin_variables() if known else ()) if not _is_set(variables, subject)
         ]
         if absent:
             yield subject.origins.warning(

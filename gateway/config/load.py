@@ -183,6 +183,8 @@ class _Resolver:
 
     def _key_entry(self, node: Node, path: problem.Path) -> object:
         """A credential, or the mapping that has one: always text, and allowed to be absent."""
+        if isinstance(node.value, dict) and "value" not in node.value:
+            return self._lent_key_entry(node.value, path)
         holder = node.value.get("value") if isinstance(node.value, dict) else node
         if holder is None or not isinstance(holder.value, str) or "${" not in holder.value:
             return self.resolve(node, path)
@@ -203,9 +205,37 @@ class _Resolver:
         others = {key: self.resolve(child, (*path, key)) for key, child in node.value.items() if key != "value"}
         return {**others, "value": credential}
 
+    def _lent_key_entry(self, members: dict[str, Node], path: problem.Path) -> object:
+        """A mapping whose credential has parts, as in `azure: {tenant: ..., secret: ...}`: each of them text, and the
+        whole absent where one is."""
+        found: dict[str, object] = {}
+        for key, child in members.items():
+            if key not in _LENT or not isinstance(child.value, dict):
+                found[key] = self.resolve(child, (*path, key))
+                continue
+            parts: dict[str, object] = {}
+            for name, part in child.value.items():
+                where = (*path, key, name)
+                if not isinstance(part.value, str) or "${" not in part.value:
+                    parts[name] = self.resolve(part, where)
+                    continue
+                try:
+                    parts[name] = self._look_up(part, part.value)
+                except UnresolvedError as error:
+                    if error.variable:
+                        self.absent.append(Absent(path, error.variable))
+                    else:
+                        self._report(error, part, where)
+                    return _DROPPED
+            found[key] = parts
+        return found
+
     def _report(self, error: UnresolvedError, node: Node, path: problem.Path) -> None:
         self.unresolved.append(path)
         self.problems.append(Problem("error", error.code, str(node.mark), dotted(path), error.message, error.hint))
+
+
+_LENT: Final = ("google", "azure", "aws")
 
 
 def _is_key_list(path: problem.Path) -> bool:

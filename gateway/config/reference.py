@@ -45,7 +45,9 @@ _TITLES: Final = {
     "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",
     "KeyPool": "`key-pool`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
-    "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`", "RateLimit": "`rate-limit`",
+    "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`",
+    "GoogleKey": "`google` of a provider's key", "AzureKey": "`azure` of a provider's key",
+    "AwsKey": "`aws` of a provider's key", "RateLimit": "`rate-limit`",
     "Retries": "`retries`", "Router": "`routers.<name>` and `unified-api`", "Server": "`server`",
     "StoreSettings": "`store`", "Target": "an entry of a balance's `providers`", "Timeouts": "`timeouts`",
 }  # fmt: skip

@@ -299,13 +299,61 @@ class KeyLimit(Base, frozen=True):
     ] = None
 
 
+class GoogleKey(Confidential, frozen=True):
+    """A service account of Google Cloud's, whose signed word is good for tokens."""
+
+    service_account: Annotated[
+        str,
+        Meta(
+            description="The JSON of its key, or what `gcloud auth application-default login` has written.",
+            examples=["${file:/run/secrets/sa.json}"],
+        ),
+    ]
+
+
+class AzureKey(Confidential, frozen=True):
+    """An application of Entra ID's, by its secret or by the token of a workload."""
+
+    tenant: Annotated[str, Meta(description="The directory: its id or its domain.")]
+    client: Annotated[str, Meta(description="The application's id.")]
+    secret: Annotated[str | None, Meta(description="Its secret.", examples=["${env:AZURE_CLIENT_SECRET}"])] = None
+    token_file: Annotated[
+        str | None,
+        Meta(description="Instead of a secret: the file of a federated token. Read anew for each question."),
+    ] = None
+    authority: Annotated[
+        Url | None, Meta(description="Of another cloud; absent: `https://login.microsoftonline.com`.")
+    ] = None
+
+
+class AwsKey(Confidential, frozen=True):
+    """A key pair of AWS's, or a role that is assumed with a web identity."""
+
+    access_key_id: Annotated[str | None, Meta(description="The id of the pair.")] = None
+    secret_access_key: Annotated[str | None, Meta(description="Its secret.")] = None
+    session_token: Annotated[str | None, Meta(description="What a temporary pair has besides.")] = None
+    role: Annotated[str | None, Meta(description="Instead of a pair: the ARN of a role,")] = None
+    token_file: Annotated[
+        str | None, Meta(description="and the file of the token it is assumed with. Read anew for each question.")
+    ] = None
+
+
 class ProviderKey(Confidential, frozen=True):
-    """A credential of a provider."""
+    """A credential of a provider: one of `value`, `google`, `azure` and `aws`."""
 
     value: Annotated[
-        str,
+        str | None,
         Meta(description="The credential, as `${env:NAME}` or `${file:/path}`.", examples=["${env:OPENAI_API_KEY}"]),
-    ]
+    ] = None
+    google: Annotated[
+        GoogleKey | Literal["metadata"] | None,
+        Meta(description="Tokens of Google Cloud's; `metadata`: of the machine or pod that this runs on."),
+    ] = None
+    azure: Annotated[AzureKey | None, Meta(description="Tokens of Entra ID's.")] = None
+    aws: Annotated[
+        AwsKey | Literal["container"] | None,
+        Meta(description="Signatures of AWS's; `container`: with what ECS or EKS lends to this container."),
+    ] = None
     name: Annotated[str | None, Meta(description="How logs and metrics name it; absent: `key-1`, `key-2`, ...")] = None
     limit: Annotated[
         KeyLimit | None, Meta(description="What the provider lets this key do.", examples=[{"requests-per-minute": 15}])
@@ -348,6 +396,27 @@ class Provider(Confidential, frozen=True):
         Url | None, Meta(description="Where its API is, version segment included: `http://vllm.internal:8000/v1`.")
     ] = None
     auth: Annotated[Auth | None, Meta(description="How its credential is sent.")] = None
+    project: Annotated[
+        str | None, Meta(description="Of Google Cloud; absent: `GOOGLE_CLOUD_PROJECT`, or the service account's own.")
+    ] = None
+    region: Annotated[
+        str | None,
+        Meta(description="Of Bedrock or Vertex AI; absent: `AWS_REGION`, `GOOGLE_CLOUD_LOCATION` or `global`."),
+    ] = None
+    api_version: Annotated[
+        str | None,
+        Meta(
+            description="Of Azure OpenAI: its API of dated versions, a path for each deployment; absent: its v1 API.",
+            examples=["2024-10-21"],
+        ),
+    ] = None
+    deployments: Annotated[
+        dict[str, str],
+        Meta(
+            description="What models are called in the account; absent: as their vendor calls them.",
+            examples=[{"gpt-4o": "my-gpt4o"}],
+        ),
+    ] = {}
     keys: Annotated[
         tuple[ProviderKey | str, ...],
         Meta(description="Its credentials: a pool.", examples=[["${env:OPENAI_API_KEY}"]]),

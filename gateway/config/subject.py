@@ -68,14 +68,26 @@ class Known(msgspec.Struct, frozen=True):
         return self.row is not None and not self.row.local and auth != "none"
 
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that its key is read from when the file gives none."""
+        """The environment variables that its key is read from, or a token is had with, when the file gives none."""
         names = self.row.env if self.row else ()
         plurals = tuple(f"{name}S" for name in names if name.endswith("_API_KEY"))
-        return (*names, *plurals)
+        return (*names, *plurals, *(self.row.lent_by if self.row else ()))
 
-    def origin_variables(self) -> tuple[str, ...]:
-        """The environment variables that its address depends on."""
-        return () if self.row is None or self.tuned.base_url else tuple(_VARIABLE.findall(self.row.origin))
+    def origin_variables(self) -> tuple[tuple[str, ...], ...]:
+        """What its address depends on and the file does not say: of each the environment variables, any of which
+        will do."""
+        if self.row is None or self.tuned.base_url:
+            return ()
+        places = {place.variable: place for place in self.row.places}
+        stated = {"project": self.tuned.project, "region": self.tuned.region}
+        wanted: list[tuple[str, ...]] = []
+        for variable in dict.fromkeys(_VARIABLE.findall(self.row.origin)):
+            place = places.get(variable)
+            if place is None:
+                wanted.append((variable,))
+            elif not stated.get(place.setting) and not place.default:
+                wanted.append((variable, *place.others))
+        return tuple(wanted)
 
 
 class Subject:

@@ -3,7 +3,8 @@ show no more than the name."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Protocol
 
 
 class Secret:
@@ -29,15 +30,24 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+class Lender(Protocol):
+    """Whoever gives tokens that expire."""
+
+    def token(self) -> Awaitable[str]:
+        """The one that is good now, asked for where there is none. UpstreamFault("unauthorized") where none is to be
+        had."""
+        ...
+
+    def forget(self) -> None:
+        """A provider has refused the token."""
+        ...
+
+
 class LentSecret(Secret):
-    """A credential that is never sent itself, for it stands for tokens that expire.
+    """A credential that is never sent itself: what is sent is a token that its lender gives for it."""
 
-    token: the one that is good now, asked for where there is none; raises UpstreamFault("unauthorized") where none is
-    to be had. The text tells it from other credentials, so that a reload knows it again.
-    """
+    __slots__ = ("lender",)
 
-    __slots__ = ("token",)
-
-    def __init__(self, name: str, value: str, token: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, name: str, value: str, lender: Lender) -> None:
         super().__init__(name, value)
-        self.token = token
+        self.lender = lender

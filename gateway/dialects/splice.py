@@ -7,6 +7,7 @@ value verbatim. Values inside other values are never touched.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -39,6 +40,17 @@ def with_model(body: bytes, old: str, new: str) -> bytes:
         members["model"] = msgspec.Raw(_encode(new))
         return _encode(members)
     return _encode({"model": msgspec.Raw(_encode(new)), **members})
+
+
+def without_model(body: bytes, members: Mapping[str, str]) -> bytes:
+    """The body without its top-level `model`, and with these members where it has none of the name.
+
+    GatewayError("malformed_body") when the body is not a JSON object.
+    """
+    found = read(_MEMBERS, body)
+    found.pop("model", None)
+    said = {name: msgspec.Raw(_encode(value)) for name, value in members.items()}
+    return _encode({**said, **found})
 
 
 def with_multipart_model(body: bytes, content_type: bytes, new: str) -> bytes:

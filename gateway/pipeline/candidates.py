@@ -124,7 +124,7 @@ class Candidates:
             if rank > self._worst:
                 refusals.append(_refusal(entry, call.model, "cannot-serve-model"))
                 continue
-            site = entry.endpoint.sites.get((call.dialect, call.operation))
+            site = _site(entry.endpoint, call, asked)
             other = None
             if asked_in is not None and asked and (site is None or site.stopgap or asked_in.differs(model, asked)):
                 other = _foreign_format(entry.endpoint, asked_in, model, asked)
@@ -209,17 +209,18 @@ class Candidates:
         )
         ask_usage = call.stream and endpoint.stream_usage == "ask"
         way = way_between(asked_in, other, facts, ask_usage=ask_usage)
-        url = site.url(suffix.replace("{model}", quote(model, safe="")))
+        url = site.url(suffix, model=endpoint.deployed.get(model, model), streamed=call.stream)
         return self._made(entry, model, site, url, ask_usage=False, way=way)
 
     def _target(self, entry: Entry, call: Call, model: str) -> Target:
         endpoint = entry.endpoint
-        site = endpoint.sites.get((call.dialect, call.operation))
+        site = _site(endpoint, call, model)
+        asked = endpoint.deployed.get(model, model)
         if site is not None:
-            url = site.url(call.suffix.replace("{model}", quote(model, safe="")), call.version)
+            url = site.url(call.suffix, call.version, asked, streamed=call.stream)
         else:
             site = next((s for s in endpoint.surfaces if s.dialect == call.dialect), endpoint.surfaces[0])
-            url = site.raw_url(call.suffix.replace("{model}", quote(model, safe="")), call.version)
+            url = site.raw_url(call.suffix.replace("{model}", quote(asked, safe="")), call.version)
         ask_usage = (
             call.stream
             and not call.wants_usage
@@ -256,10 +257,16 @@ class Candidates:
         )
 
 
+def _site(endpoint: Endpoint, call: Call, model: str) -> Site | None:
+    """Where the call is answered in its own dialect."""
+    site = endpoint.sites.get((call.dialect, call.operation))
+    return site if site is None or site.takes(model) else None
+
+
 def _foreign_format(endpoint: Endpoint, asked_in: Wire, named: str, model: str) -> Wire | None:
     """The format to translate to: of the endpoint's first surface that has one, for the first is its native one."""
     for site in endpoint.surfaces:
-        if not site.stopgap:
+        if not site.stopgap and site.takes(model):
             for key, other in FORMATS.items():
                 same = other is asked_in and not asked_in.differs(named, model)
                 if endpoint.sites.get(key) is site and asked_in.becomes(other) and not same:

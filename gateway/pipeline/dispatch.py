@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Call, Exchange, Headers, Reply
+from gateway.core.secret import LentSecret
 from gateway.dialects.faults import bad_body, fault_of
 from gateway.dialects.tap import Tap, tap_for, usage_of
 from gateway.dialects.translate import Translation
@@ -49,12 +50,12 @@ class Dispatch:
         streamed = call.stream or call.operation in _RAW_OPERATIONS
         limits = self._limits
         request = request_for(exchange, flight, streamed, limits)
-        sign = flight.target.endpoint.sign
-        if sign is not None:
-            request.headers += sign(request, flight.key.secret, self._clock.wall())
         dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
         upstream: UpstreamReply | None = None
         try:
+            sign = flight.target.endpoint.sign
+            if sign is not None:
+                request.headers += await sign(request, flight.key.secret)
             upstream = await flight.target.endpoint.transport.send(request)
             flight.attempt.status = upstream.status
             if not 200 <= upstream.status < 300:
@@ -85,6 +86,8 @@ class Dispatch:
             body = await _read_some(upstream)
             await _close(upstream)
         wall = self._clock.wall()
+        if upstream.status == 401 and isinstance(flight.key.secret, LentSecret):
+            flight.key.secret.lender.forget()
         if flight.translation is None:
             return fault_of(call.dialect, upstream.status, upstream.headers, body, wall)
         fault = fault_of(flight.target.site.dialect, upstream.status, upstream.headers, body, wall)

@@ -6,14 +6,15 @@ Built once when a config is assembled. What lives here is look-up; nothing here 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
 from gateway.core.exchange import Dialect, Operation
-from gateway.core.secret import Secret
+from gateway.core.secret import LentSecret, Secret
 from gateway.policy.key_pool import KeyPool
 from gateway.providers.row import Auth, Model, Surface
 from gateway.upstream.transport import Transport, UpstreamRequest
@@ -23,16 +24,16 @@ Knowledge = Literal["knows", "open", "passes", "refuses"]
 local server); it has not heard of it but would let it pass; it is closed, or it is another vendor's."""
 
 
-Sign = Callable[[UpstreamRequest, Secret, float], list[tuple[str, str]]]
-"""The headers that prove a request to a provider that wants it signed, the whole of it being known: the request, the
-key, Unix seconds. None of them may be in the request already."""
+Sign = Callable[[UpstreamRequest, Secret], Awaitable[list[tuple[str, str]]]]
+"""The headers that prove a request, the whole of it being known, with a key that is not simply sent. None of them may
+be in the request already. UpstreamFault("unauthorized") where a token is needed and none is to be had."""
 
 _VERSION = re.compile(r"v[0-9]+[a-z0-9.]*")
 
 
 class Site(msgspec.Struct, frozen=True):
     """Where one dialect of an endpoint is. prefix: origin and root, no trailing slash. version: the
-    segment put in front of an api path without one. root: the path within prefix. stopgap: as a Surface's."""
+    segment put in front of an api path without one. root: the path within prefix. The rest as a Surface's."""
 
     dialect: Dialect
     prefix: str
@@ -41,12 +42,25 @@ class Site(msgspec.Struct, frozen=True):
     auth: Auth
     fixed_version: bool
     stopgap: bool = False
+    path: str = "{suffix}"
+    stream_path: str = ""
+    body: Mapping[str, str] | None = None
+    models: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
-    def url(self, suffix: str, version: str = "") -> str:
+    def takes(self, model: str) -> bool:
+        """Whether a model is served here. others: patterns of those that another surface claims."""
+        if self.models:
+            return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return not any(fnmatchcase(model, pattern) for pattern in self.others)
+
+    def url(self, suffix: str, version: str = "", model: str = "", *, streamed: bool = False) -> str:
         """The URL of an api path below its version segment. version: the one that the client wrote,
         which counts where the dialect has several in use."""
         segment = self.version if self.fixed_version or not version else version
-        return f"{self.prefix}/{segment}{suffix}" if segment else f"{self.prefix}{suffix}"
+        path = (self.stream_path if streamed and self.stream_path else self.path).replace("{suffix}", suffix)
+        path = path.replace("{model}", quote(model, safe=""))
+        return f"{self.prefix}/{segment}{path}" if segment else f"{self.prefix}{path}"
 
     def raw_url(self, suffix: str, version: str) -> str:
         """The URL of a path that nobody here knows: as the client wrote it, with the root and the
@@ -63,12 +77,12 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class Endpoint:
-    """One provider at one address."""
+    """One provider at one address. deployed: what models are called there, where that is the account's own choice."""
 
     __slots__ = (
-        "_known", "_patterns", "authorizations", "closed", "find_model", "headers", "missing_key_hint", "models",
-        "name", "notice", "open_models", "origin", "pool", "sign", "sites", "stream_usage", "surfaces", "title",
-        "transport",
+        "_known", "_patterns", "authorizations", "closed", "deployed", "find_model", "headers", "missing_key_hint",
+        "models", "name", "notice", "open_models", "origin", "pool", "sign", "sites", "stream_usage", "surfaces",
+        "title", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +106,7 @@ class Endpoint:
         exact_prefix: bool = False,
         notice: Callable[[str, Mapping[str, str | int | float]], None] = lambda event, fields: None,
         sign: Sign | None = None,
+        deployed: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.title = title
@@ -106,10 +121,12 @@ class Endpoint:
         self.missing_key_hint = missing_key_hint
         self.notice = notice
         self.sign = sign
+        self.deployed = deployed or {}
         self.authorizations: dict[Auth, dict[Secret, tuple[str, str] | None]] = {}
         self.models = models
         self._known = frozenset(models)
         self._patterns = patterns
+        claimed = tuple(pattern for s in surfaces for pattern in s.models)
         self.surfaces = tuple(
             Site(
                 s.dialect,
@@ -117,8 +134,13 @@ class Endpoint:
                 s.root,
                 s.version,
                 s.auth or auth,
-                exact_prefix or s.dialect != "gemini",
+                exact_prefix or s.dialect != "gemini" or not s.version,
                 s.stopgap,
+                s.path,
+                s.stream_path,
+                dict(s.body) if s.body else None,
+                s.models,
+                () if s.models else claimed,
             )
             for s in surfaces
         )
@@ -143,7 +165,9 @@ class Endpoint:
 
 
 def authorization(auth: Auth, key: Secret) -> tuple[str, str] | None:
-    """The header that carries a key, or None where none is sent."""
+    """The header that carries a key, or None where none is sent, or not the key itself."""
+    if isinstance(key, LentSecret):
+        return None
     match auth:
         case "sigv4":
             # The request is signed when all of it is known.

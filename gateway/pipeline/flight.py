@@ -70,6 +70,9 @@ class Flight:
         if verdict.key == "cool":
             pool.cool(self.key, now, fault.retry_after)
             blamed = blamed or not pool.available(now)
+        elif verdict.key == "quarantine" and not fault.status:
+            # There was no token to ask the provider with: the key is as good as ever when there is one.
+            pool.cool(self.key, now, fault.retry_after)
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
             self._tell("provider key quarantined", {"key": self.key.name, "status": fault.status})

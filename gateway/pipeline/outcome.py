@@ -91,8 +91,12 @@ def error_of(fault: UpstreamFault, provider: str) -> GatewayError:
     """A fault in the gateway's words."""
     code = _CODES[fault.kind]
     status = fault.status if fault.kind in _KEEPS_STATUS and fault.status >= 400 else 0
-    # What a provider says of our key may quote it.
-    said = "The provider refused the gateway's key." if fault.kind == "unauthorized" else fault.message
+    said = fault.message
+    if fault.kind == "unauthorized" and fault.status:
+        # What a provider says of our key may quote it.
+        said = "The provider refused the gateway's key."
+    elif fault.kind == "unauthorized":
+        status = 503
     error = GatewayError(code, f"{provider}: {said}", status=status, retry_after=fault.retry_after)
     is_json = fault.content_type.startswith(b"application/json") and fault.body.lstrip()[:1] == b"{"
     if is_json and fault.status >= 400 and fault.kind != "unauthorized":

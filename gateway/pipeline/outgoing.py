@@ -6,7 +6,7 @@ Law: it is always made from the client's original, never from an earlier attempt
 from __future__ import annotations
 
 from gateway.core.exchange import Exchange
-from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model
+from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model, without_model
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.headers import for_foreign_upstream, for_upstream
 from gateway.pipeline.settings import Limits
@@ -23,18 +23,24 @@ def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limi
     if translation is None:
         call = exchange.call
         method, body = exchange.method, exchange.body
-        if target.model != call.model and not call.in_path and body:
+        if target.site.body is not None and body:
+            body = without_model(body, target.site.body)
+        elif target.asked != call.model and not call.in_path and body:
             if call.multipart:
                 content_type = next((value for name, value in exchange.headers if name == b"content-type"), b"")
-                body = with_multipart_model(body, content_type, target.model)
+                body = with_multipart_model(body, content_type, target.asked)
             else:
-                body = with_model(body, call.model, target.model)
+                body = with_model(body, call.model, target.asked)
         if target.ask_usage:
             body = asking_for_usage(body)
         headers = for_upstream(exchange.headers)
-        url = f"{target.url}?{exchange.query.decode('latin-1')}" if exchange.query else target.url
+        url = _with_query(target.url, exchange.query.decode("latin-1")) if exchange.query else target.url
     else:
         method, body, url = "POST", translation.body, target.url
+        if target.site.body is not None:
+            body = without_model(body, target.site.body)
+        elif target.asked != target.model and b'"model"' in body:
+            body = with_model(body, target.model, target.asked)
         headers = for_foreign_upstream(exchange.headers)
         headers.append(("content-type", "application/json"))
         demanded = translation.way.provider.headers
@@ -48,3 +54,12 @@ def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limi
         present = {name for name, _ in headers}
         headers.extend(header for header in target.endpoint.headers if header[0] not in present)
     return UpstreamRequest(method, url, headers, body, streamed, limits.connect, silence=limits.total + SILENCE_SLACK)
+
+
+def _with_query(url: str, query: str) -> str:
+    """A client's query behind a URL; what the URL says itself counts."""
+    _, mark, own = url.partition("?")
+    if not mark:
+        return f"{url}?{query}"
+    said = {pair.partition("=")[0] for pair in own.split("&")}
+    return "&".join((url, *(pair for pair in query.split("&") if pair.partition("=")[0] not in said)))

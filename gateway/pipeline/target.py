@@ -14,13 +14,13 @@ class Target:
     """What a router may choose for one kind of call.
 
     index, weight and priority are the list entry's; load outlives the config. model is what the
-    provider is asked for, `` where the operation has none. context: its window in tokens, 0 where
-    not known. reply_headers tell the client what was chosen. way: how the client's format becomes the
+    provider is asked for, `` where the operation has none; asked is what it is called there. context: its window in
+    tokens, 0 where not known. reply_headers tell the client what was chosen. way: how the client's format becomes the
     provider's, None where they are one and bytes pass through.
     """
 
     __slots__ = (
-        "_auth", "ask_usage", "context", "endpoint", "index", "label", "load", "model", "priority", "region",
+        "_auth", "ask_usage", "asked", "context", "endpoint", "index", "label", "load", "model", "priority", "region",
         "reply_headers", "site", "url", "way", "weight",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Target:
         self.region = region
         self.reply_headers = reply_headers
         self.way = way
+        self.asked = endpoint.deployed.get(model, model)
         # One for all targets of the endpoint, as everything is that can be: with a thousand routers asked in turn,
         # what each has for itself is what the processor's caches have lost.
         self._auth = endpoint.authorizations.setdefault(site.auth, {})

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from hmac import compare_digest
 from typing import Final, Literal
 
-from gateway.core.secret import Secret
+from gateway.core.secret import LentSecret, Secret
 from gateway.policy.key_room import KeyRoom
 
 KeyState = Literal["active", "cooling", "limited", "quarantined"]
@@ -171,4 +171,6 @@ def _state(key: PoolKey, now: float) -> KeyState:
 
 
 def _is_same(one: Secret, other: Secret) -> bool:
+    if isinstance(one, LentSecret) or isinstance(other, LentSecret):
+        return isinstance(one, LentSecret) and isinstance(other, LentSecret) and one.lender is other.lender
     return compare_digest(one.reveal().encode(), other.reveal().encode())

@@ -24,9 +24,8 @@ written with an `S` at its end, as in `OPENAI_API_KEYS`, and hold several keys w
 Without a key a provider answers nothing, and a request that needs it is refused with the variable to set. Servers on
 this machine (Ollama, LM Studio, vLLM) and `echo` need none; one that is set is sent.
 
-Bedrock is asked in the region of `AWS_REGION`. Where `AWS_BEARER_TOKEN_BEDROCK` is not set, requests are signed with
-`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary credentials, `AWS_SESSION_TOKEN`; in the file such a key
-is written `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with `:SESSION_TOKEN` behind it.
+Vertex AI, Azure OpenAI and Bedrock also take the accounts, roles and workload identities of their clouds, by the
+variables that the vendors' own SDKs read or in the file: [cloud-providers.md](cloud-providers.md).
 
 What a provider serves is listed by the dialect that it is asked in. Through a router or `/ai/`, chat in any dialect
 reaches any provider with chat: where the provider has none of the client's own, the request is
@@ -71,7 +70,7 @@ def providers_page() -> str:
 def _cells(row: Row) -> Iterator[str]:
     yield f"`{row.name}`"
     yield f"{row.title}, ended {row.retired}: needs a `base-url`" if row.retired else row.title
-    yield " or ".join(f"`{variable}`" for variable in row.env) or "none"
+    yield " or ".join(f"`{variable}`" for variable in (*row.env, *row.lent_by)) or "none"
     yield "inside the gateway" if row.origin.startswith("echo:") else f"`{row.origin}{row.surfaces[0].root}`"
     served: dict[Dialect, list[Operation]] = {}
     for surface in row.surfaces:

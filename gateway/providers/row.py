@@ -22,6 +22,11 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True):
     segment that goes in front of an api path that has none (`v1`; `` for none). operations are the
     ones that the provider has. auth where it differs from the row's own. stopgap: the vendor's own translation of
     another of its surfaces, that leaves things out unsaid: a router translates to that one instead where it can.
+
+    Where the vendor has an api of its own making: path and stream_path are what an api path becomes, `{suffix}` that
+    of the dialect and `{model}` the model; stream_path is `` where a stream has the same. body: what the body says
+    that the dialect has in a header, and then it does not name the model. models: patterns of those that it serves;
+    () for all that no other surface of the row claims so.
     """
 
     dialect: Dialect
@@ -30,6 +35,24 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "v1"
     auth: Auth | None = None
     stopgap: bool = False
+    path: str = "{suffix}"
+    stream_path: str = ""
+    body: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of an address that an account or a choice decides, written `${env:variable}` in it.
+
+    setting: the provider's key in routers.yaml that says it too. others: variables that are read as well. default:
+    what it is where nobody says. origin: the origins that belong to values that are not simply put in.
+    """
+
+    variable: str
+    setting: Literal["project", "region", "api-version"]
+    others: tuple[str, ...] = ()
+    default: str = ""
+    origins: tuple[tuple[str, str], ...] = ()
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +78,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     know (an aggregator, a local server). stream_usage: whether usage in a stream comes by itself
     (`always`), when asked for with stream_options (`ask`) or not at all (`never`).
     local: a server on the user's own machine, that needs no key.
+    places: what its address depends on besides plain variables. dated: the surfaces that it has in place of the others
+    when an `api-version` is configured. vendors: rows whose models it serves by their vendor's names. lender: whose
+    tokens it takes, and lent_by the variables that lead to one.
     headers: sent with every request (`anthropic-version`) unless the client sent its own.
     retired: the day from which the vendor no longer answers at this origin, as `2026-07-30`; `` while it
     does. Such a row is of use with a base URL of one's own only.
@@ -72,6 +98,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     open_models: bool = False
     stream_usage: Literal["always", "ask", "never"] = "ask"
     local: bool = False
+    places: tuple[Place, ...] = ()
+    dated: tuple[Surface, ...] = ()
+    vendors: tuple[str, ...] = ()
+    lender: Literal["", "google", "azure", "aws"] = ""
+    lent_by: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     retired: str = ""
     source: str = ""

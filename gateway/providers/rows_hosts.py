@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.providers.row import Row, Surface
+from gateway.dialects.anthropic.hosts import HOSTS
+from gateway.providers.row import Place, Row, Surface
 
 GROQ: Final = Row(
     name="groq",
@@ -259,6 +260,9 @@ AZURE: Final = Row(
     origin="${env:AZURE_OPENAI_ENDPOINT}",
     auth="api-key",
     env=("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+    lender="azure",
+    lent_by=("AZURE_CLIENT_ID",),
+    places=(Place(variable="OPENAI_API_VERSION", setting="api-version"),),
     # The model is the name of a deployment, the user's own choice. Images and audio take `?api-version=preview`.
     surfaces=(
         Surface(
@@ -267,9 +271,26 @@ AZURE: Final = Row(
             root="/openai",
         ),
     ),
+    dated=(
+        Surface(
+            dialect="openai",
+            operations=("chat", "completions", "embeddings", "images", "audio"),
+            root="/openai",
+            version="",
+            path="/deployments/{model}{suffix}?api-version=${env:OPENAI_API_VERSION}",
+        ),
+        Surface(
+            dialect="openai",
+            operations=("responses", "models"),
+            root="/openai",
+            version="",
+            path="{suffix}?api-version=${env:OPENAI_API_VERSION}",
+        ),
+    ),
     open_models=True,
     source=(
-        "learn.microsoft.com/azure/ai-foundry/openai/latest (v1 API); other operations: PyPI litellm 1.109.1; 2026-11"
+        "learn.microsoft.com/azure/ai-foundry/openai/latest (v1 API), /reference (dated versions) and "
+        "/how-to/managed-identity; other operations: PyPI litellm 1.109.1; 2026-11"
     ),
 )
 
@@ -277,10 +298,18 @@ BEDROCK: Final = Row(
     name="bedrock",
     title="Amazon Bedrock",
     origin="https://bedrock-runtime.${env:AWS_REGION}.amazonaws.com",
+    places=(Place(variable="AWS_REGION", setting="region", others=("AWS_DEFAULT_REGION",)),),
     auth="sigv4",
     # A key pair in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is read too.
     env=("AWS_BEARER_TOKEN_BEDROCK",),
-    surfaces=(Surface(dialect="bedrock", operations=("chat",), version=""),),
+    lender="aws",
+    lent_by=(
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    ),
+    surfaces=(Surface(dialect="bedrock", operations=("chat", "embeddings"), version=""),),
     families=(
         "ai21.*", "amazon.*", "anthropic.*", "cohere.*", "deepseek.*", "meta.*", "mistral.*", "us.*", "eu.*", "apac.*",
         "global.*",
@@ -292,7 +321,61 @@ BEDROCK: Final = Row(
     ),
 )  # fmt: skip
 
+_VERTEX: Final = "/v1/projects/${env:GOOGLE_CLOUD_PROJECT}/locations/${env:GOOGLE_CLOUD_LOCATION}"
+_CLAUDE: Final = HOSTS["vertex"]
+
+VERTEX: Final = Row(
+    name="vertex",
+    title="Google Vertex AI",
+    origin="https://${env:GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com",
+    places=(
+        Place(
+            variable="GOOGLE_CLOUD_PROJECT",
+            setting="project",
+            others=("GCLOUD_PROJECT", "ANTHROPIC_VERTEX_PROJECT_ID"),
+        ),
+        Place(
+            variable="GOOGLE_CLOUD_LOCATION",
+            setting="region",
+            others=("GOOGLE_CLOUD_REGION", "CLOUD_ML_REGION"),
+            default="global",
+            origins=(
+                ("global", "https://aiplatform.googleapis.com"),
+                ("us", "https://aiplatform.us.rep.googleapis.com"),
+                ("eu", "https://aiplatform.eu.rep.googleapis.com"),
+            ),
+        ),
+    ),
+    lender="google",
+    lent_by=("GOOGLE_APPLICATION_CREDENTIALS", "GCE_METADATA_HOST"),
+    surfaces=(
+        Surface(
+            dialect="gemini",
+            operations=("generate", "count-tokens"),
+            root=f"{_VERTEX}/publishers/google",
+            version="",
+        ),
+        Surface(
+            dialect="anthropic",
+            operations=("messages",),
+            root=f"{_VERTEX}/publishers",
+            version="",
+            path=_CLAUDE.whole_path.removeprefix("/publishers"),
+            stream_path=_CLAUDE.stream_path.removeprefix("/publishers"),
+            body=(("anthropic_version", _CLAUDE.version),),
+            models=("claude-*",),
+        ),
+    ),
+    open_models=True,
+    vendors=("gemini", "anthropic"),
+    stream_usage="always",
+    source=(
+        "cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference; platform.claude.com/docs (Claude on "
+        "Vertex AI); PyPI google-genai 3.4, anthropic 2.11 (hosts and variables); 2026-11"
+    ),
+)
+
 ROWS: Final = (
     GROQ, TOGETHER, FIREWORKS, OPENROUTER, CEREBRAS, SAMBANOVA, NVIDIA, HUGGINGFACE, HYPERBOLIC, NEBIUS, DEEPINFRA,
-    ANYSCALE, REPLICATE, NOVITA, GITHUB, CLOUDFLARE, AZURE, BEDROCK,
+    ANYSCALE, REPLICATE, NOVITA, GITHUB, CLOUDFLARE, AZURE, BEDROCK, VERTEX,
 )  # fmt: skip

@@ -62,6 +62,7 @@ class TokenSource:
         self._token = ""
         self._expires = 0.0
         self._ask_from = 0.0
+        self._fresh_until = 0.0
         self._failures = 0
         self._asking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -84,9 +85,9 @@ class TokenSource:
             retry_after=max(self._ask_from - self._now(), _SHORTEST),
         )
 
-    def forget(self, token: str) -> None:
-        """A provider has refused it: the next request asks for another, unless that was done just now."""
-        if token == self._token and self._asking is None:
+    def forget(self) -> None:
+        """A provider has refused the token: the next request asks for another, unless this one is new."""
+        if self._now() >= self._fresh_until:
             self._expires = 0.0
 
     async def close(self) -> None:
@@ -127,6 +128,7 @@ class TokenSource:
         lifetime = min(token.lifetime, LONGEST_LIFE)
         self._expires = asked + lifetime
         self._ask_from = 0.0
+        self._fresh_until = asked + LONGEST_PAUSE
         self._wake(asked + lifetime - min(LEAD, lifetime / 2))
 
     def _fail(self, failure: Exception) -> None:

@@ -478,6 +478,32 @@ auth:
         ["2:29 key-unset"],
     ),
     "the only key is not there": (ROUTER + "providers: {openai: {keys: ['${env:NOT_THERE}']}}", ["2:29 key-unset"]),
+    "keys that are not one thing, and whole": (
+        ROUTER
+        + """\
+providers:
+  vertex:
+    keys:
+    - {name: none}
+    - {value: '${env:OPENAI_API_KEY}', google: metadata}
+    - {google: {service-account: '${env:OPENAI_API_KEY}'}}
+    - {azure: {tenant: t, client: c}}
+    - {aws: container}
+  bedrock:
+    region: eu-west-1
+    keys:
+    - {aws: {role: 'arn:aws:iam::1:role/r'}}
+    - {aws: {access-key-id: '${env:OPENAI_API_KEY}', secret-access-key: '${env:OPENAI_API_KEY}'}}
+    - {aws: {role: 'arn:aws:iam::1:role/r', token-file: /token}}
+    - {azure: {tenant: t, client: c, secret: '${env:NOT_THERE}'}}
+""",
+        [
+            *(f"{line}:7 key-incomplete" for line in range(5, 10)),
+            "13:5 key-incomplete",
+            "13:5 key-incomplete",
+            "16:7 key-unset",
+        ],
+    ),
     "a provider whose key nobody gave": (
         "routers: {a: {load-balance: {chat: {providers: [mistral, ollama, echo]}}}}",
         ["1:49 key-missing"],

@@ -22,7 +22,7 @@ def test_every_provider_has_a_row_of_five_cells() -> None:
 
 def test_a_row_says_which_variables_hold_the_key() -> None:
     for name, row in CATALOG.items():
-        assert re.findall(r"`([A-Z][A-Z0-9_]+)`", ROWS[name].split("|")[3]) == list(row.env)
+        assert re.findall(r"`([A-Z][A-Z0-9_]+)`", ROWS[name].split("|")[3]) == [*row.env, *row.lent_by]
 
 
 def test_surfaces_of_one_dialect_are_told_together() -> None:

@@ -15,7 +15,7 @@ PROMISED = {
     "fireworks", "openrouter", "perplexity", "cohere", "cerebras", "sambanova", "nvidia", "huggingface", "hyperbolic",
     "nebius", "deepinfra", "moonshot", "zhipu", "qwen", "minimax", "ai21", "anyscale", "replicate", "novita",
     "github", "cloudflare", "azure", "elevenlabs", "stability", "runway", "echo",
-    "bedrock",
+    "bedrock", "vertex",
 }  # fmt: skip
 
 CHAT_URLS = {
@@ -54,6 +54,8 @@ CHAT_URLS = {
 }
 
 MESSAGES_URLS = {
+    "vertex": "https://${env:GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1/projects/${env:GOOGLE_CLOUD_PROJECT}"
+    "/locations/${env:GOOGLE_CLOUD_LOCATION}/publishers/anthropic/models/{model}:rawPredict",
     "anthropic": "https://api.anthropic.com/v1/messages",
     "deepseek": "https://api.deepseek.com/anthropic/v1/messages",
     "moonshot": "https://api.moonshot.ai/anthropic/v1/messages",
@@ -96,14 +98,15 @@ OTHER_URLS: list[tuple[str, Dialect, Operation, str, str]] = [
      "https://api.stability.ai/v2beta/stable-image/generate/core"),
 ]  # fmt: skip
 
-WITHOUT_CHAT = {"perplexity", "replicate", "elevenlabs", "stability", "runway", "bedrock"}
+WITHOUT_CHAT = {"perplexity", "replicate", "elevenlabs", "stability", "runway", "bedrock", "vertex"}
 
 rows = pytest.mark.parametrize("row", CATALOG.values(), ids=CATALOG.keys())
 
 
 def compose(row: Row, dialect: Dialect, operation: Operation, suffix: str) -> str:
     surface = next(s for s in row.surfaces if s.dialect == dialect and operation in s.operations)
-    return row.origin + surface.root + (f"/{surface.version}" if surface.version else "") + suffix
+    path = surface.path.replace("{suffix}", suffix)
+    return row.origin + surface.root + (f"/{surface.version}" if surface.version else "") + path
 
 
 def speaking(dialect: Dialect, operation: Operation) -> set[str]:
@@ -178,12 +181,12 @@ def test_one_operation_of_a_dialect_stands_at_one_place(row: Row) -> None:
 @rows
 def test_a_key_is_read_from_the_environment_unless_none_can_be_needed(row: Row) -> None:
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", name) for name in row.env)
-    assert row.env or row.name == "echo"
+    assert row.env or row.lent_by or row.name == "echo"
     assert (row.auth == "none") == row.local
 
 
 def test_no_environment_variable_holds_the_keys_of_two_providers() -> None:
-    names = [name for row in CATALOG.values() for name in row.env]
+    names = [name for row in CATALOG.values() for name in (*row.env, *row.lent_by)]
     assert len(names) == len(set(names))
 
 
