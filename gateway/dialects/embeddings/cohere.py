@@ -182,10 +182,8 @@ class CohereEmbeddings:
         # Only the older models take nothing else of an image.
         fixed = next((lengths for name, lengths in _FIXED.items() if name in facts.model), ())
         out["input_type"] = "image" if pictured and fixed else task or _UNSAID
-        types: list[str] = [form for form in request.forms if form != "float"]
-        if "float" in request.forms:
-            types.insert(0, "base64" if request.base64 and not request.plain else "float")
-        out["embedding_types"] = types
+        # Numbers even where base64 is wanted: Bedrock has no other, and they become it exactly.
+        out["embedding_types"] = request.forms
         if fixed:
             lose_dimensions(request, losses, fixed)
         elif request.dimensions is not None:
