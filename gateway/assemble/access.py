@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from gateway.config import spec as sp
+from gateway.config.check_access import is_loopback
 from gateway.core.access import Access
 from gateway.core.moments import end_of, moment_text
 from gateway.core.secret import Secret
@@ -63,6 +64,12 @@ def access_of(holder: sp.GatewayKey | sp.JwtIssuer, known: frozenset[str]) -> Ac
     return Access(holder.models, None if holder.providers is None else frozenset(holder.providers), known)
 
 
+def explains(spec: sp.Spec) -> bool:
+    """Whether anybody may have a request explained: a key that says so, or whoever reaches an open loopback."""
+    auth = spec.auth
+    return any(key.explain for key in auth.keys) if auth.mode == "keys" else is_loopback(spec.server.host)
+
+
 def key_set_name(issuer: sp.JwtIssuer) -> IssuerName:
     """Under which name the runtime keeps its public keys."""
     return issuer.issuer, issuer.jwks_url or "", issuer.algorithms
@@ -94,6 +101,7 @@ def _caller(key: sp.GatewayKey, known: frozenset[str]) -> Caller:
         access=access,
         networks=networks,
         signing=signing,
+        explain=key.explain,
     )
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from gateway.assemble.access import gate_of
+from gateway.assemble.access import explains, gate_of
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
@@ -94,17 +94,20 @@ class _Assembly:
             authenticated=authenticated or self._rate_limits.by_credential or self._caches.by_credential,
             config=self._hash,
             proxies=Networks(server.trusted_proxies) if server.trusted_proxies else None,
+            explains=explains(self._spec),
+            keyed=authenticated,
         )
         routers: dict[bytes, RouteApp] = {}
         handlers: dict[str, tuple[Handler, bool]] = {}
         for name, router in self._spec.routers.items():
-            own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit)
+            own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit, ("routers", name))
             kept = self._caches.of_route(name, router.cache)
             handler = stack([*layers, *kept, *own], self._router(name, router))
             finish = self._finishes(router)
             handlers[name] = handler, finish
             routers[name.encode()] = RouteApp(edge, name, handler, len("/router/") + len(name), finish=finish)
-        own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", self._spec.unified_api.rate_limit)
+        limit = self._spec.unified_api.rate_limit
+        own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", limit, ("unified-api",))
         kept = self._caches.of_route(UNIFIED_TAG, self._spec.unified_api.cache)
         unified = stack([*layers, *kept, *own], self._unified())
         finish = self._finishes(self._spec.unified_api)
@@ -232,6 +235,7 @@ class _Assembly:
             budget=budget,
             carriage=self._carriage(router),
             key_limits=self._key_limits,
+            strategy=strategy,
         )
 
     def _limits(self, router: sp.Router) -> Limits:

@@ -12,6 +12,7 @@ from typing import Final
 from gateway.config import spec as sp
 from gateway.config.buckets import buckets_of, listed, rate_of
 from gateway.core.exchange import Layer
+from gateway.core.trace import ConfigPath
 from gateway.pipeline.admit import Counting, admit
 from gateway.policy.limits import Rule, rule
 from gateway.providers.prices import cost
@@ -28,8 +29,8 @@ class RouteLimits:
 
     def __init__(self, spec: sp.Spec, runtime: Runtime, store: LimitStore) -> None:
         self._counting = Counting(store, runtime.estimator, cost, runtime.metrics)
-        self._everywhere = _rules(spec.global_.rate_limit, GLOBAL_TAG, "all routes")
-        self._of_keys = {key.name: found for key in spec.auth.keys if (found := _rules_of_key(key))}
+        self._everywhere = _rules(spec.global_.rate_limit, GLOBAL_TAG, "all routes", ("global",))
+        self._of_keys = {key.name: found for at, key in enumerate(spec.auth.keys) if (found := _rules_of_key(key, at))}
         routes: list[sp.Policies] = [spec.global_, spec.unified_api, *spec.routers.values()]
         self.by_credential: Final = spec.auth.mode != "keys" and any(
             policies.rate_limit is not None and policies.rate_limit.per_api_key is not None for policies in routes
@@ -42,14 +43,15 @@ class RouteLimits:
             return []
         return [admit(self._everywhere, self._counting, of_keys=self._of_keys, tells=True)]
 
-    def of_route(self, tag: str, place: str, limit: sp.RateLimit | None) -> list[Layer]:
-        """What is a route's own: behind the cache. tag: how its buckets are named. place: the route in words."""
-        rules = _rules(limit, tag, place)
+    def of_route(self, tag: str, place: str, limit: sp.RateLimit | None, path: ConfigPath = ()) -> list[Layer]:
+        """What is a route's own: behind the cache. tag: how its buckets are named. place: the route in words. path: of
+        the route in the config."""
+        rules = _rules(limit, tag, place, path)
         outermost = not self._everywhere and not self._of_keys
         return [admit(rules, self._counting, tells=outermost)] if rules else []
 
 
-def _rules(limit: sp.RateLimit | None, tag: str, place: str) -> tuple[Rule, ...]:
+def _rules(limit: sp.RateLimit | None, tag: str, place: str, path: ConfigPath) -> tuple[Rule, ...]:
     if limit is None:
         return ()
     return _distinct(
@@ -61,12 +63,13 @@ def _rules(limit: sp.RateLimit | None, tag: str, place: str) -> tuple[Rule, ...]
             tag=tag,
             place=place,
             period=bucket.refill_frequency,
+            path=(*path, "rate-limit", *below),
         )
-        for _, scope, bucket in buckets_of(limit)
+        for below, scope, bucket in buckets_of(limit)
     )
 
 
-def _rules_of_key(key: sp.GatewayKey) -> tuple[Rule, ...]:
+def _rules_of_key(key: sp.GatewayKey, at: int) -> tuple[Rule, ...]:
     return _distinct(
         rule(
             "gateway-key",
@@ -76,8 +79,9 @@ def _rules_of_key(key: sp.GatewayKey) -> tuple[Rule, ...]:
             tag=GLOBAL_TAG,
             place="all routes",
             period=bucket.refill_frequency,
+            path=("auth", "keys", at, "rate-limit", *below),
         )
-        for _, bucket in listed(key.rate_limit)
+        for below, bucket in listed(key.rate_limit)
     )
 
 

@@ -175,6 +175,10 @@ class GatewayKey(Confidential, frozen=True):
             examples=["${env:CI_SIGNING_SECRET}"],
         ),
     ] = None
+    explain: Annotated[
+        bool,
+        Meta(description="Whether `x-gateway-explain: 1` tells the caller how the gateway decided its request."),
+    ] = False
 
 
 class JwtClaims(Base, frozen=True):

@@ -14,6 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from gateway.core.access import Access
     from gateway.core.errors import FaultKind
+    from gateway.core.trace import Trace
     from gateway.core.usage import Estimate, Room, Usage
 
 Dialect = Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama", "other"]
@@ -92,7 +93,8 @@ class Exchange(msgspec.Struct, eq=False):
     client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
     is what the caller may use, None for everything. losses: the fields that translation could not carry to the last
     target, those without a known name as `other`.
-    followed: others wait for what this one brings, so that its client's leaving does not end it.
+    followed: others wait for what this one brings, so that its client's leaving does not end it. trace: where layers
+    note why they decide as they do, None where nobody asked.
     """
 
     id: str
@@ -129,6 +131,7 @@ class Exchange(msgspec.Struct, eq=False):
     gone: bool = False
     losses: tuple[str, ...] = ()
     followed: bool = False
+    trace: Trace | None = None
     on_settle: list[Callable[[Exchange], None]] = []
 
 

@@ -14,12 +14,14 @@ from typing import Final
 
 from gateway.core.errors import Disconnected, GatewayError
 from gateway.core.exchange import Call, Dialect, Exchange, Handler, Headers
+from gateway.core.trace import Trace
 from gateway.dialects.errors import error_headers, render, render_event
 from gateway.dialects.sniff import read_call
 from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
 from gateway.ingress.watch import Watch
+from gateway.pipeline.trace_header import header_of
 from gateway.policy.networks import Networks
 from gateway.runtime import Runtime
 
@@ -34,7 +36,8 @@ _NO_CALL: Final = Call("openai", "other", "")
 class Edge:
     """Serves exchanges. One for each config: max_body and max_header in bytes, body_timeout in seconds.
     log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided.
-    proxies: those whose word on a client's address counts, None when none are."""
+    proxies: those whose word on a client's address counts, None when none are. explains: requests that ask for it are
+    explained: with keyed, where the caller's key allows it."""
 
     def __init__(
         self,
@@ -47,6 +50,8 @@ class Edge:
         authenticated: bool,
         config: str,
         proxies: Networks | None = None,
+        explains: bool = False,
+        keyed: bool = True,
     ) -> None:
         self._runtime = runtime
         self._now = runtime.clock.monotonic
@@ -59,6 +64,8 @@ class Edge:
         self._log_requests = log_requests
         self._authenticated = authenticated
         self._proxies = proxies
+        self._explains = explains
+        self._for_all = not keyed
         self._config_header = (b"x-gateway-config", config.encode())
         # Made here and not at import: workers that are forked must not share it.
         self._prefix = os.urandom(6).hex()
@@ -100,6 +107,9 @@ class Edge:
                     gemini=b"x-goog-api-key" in once or exchange.query is not query,
                 )
                 watch.body_is_here()
+                if self._explains and once.get(b"x-gateway-explain") == b"1":
+                    estimate = self._runtime.estimator.estimate(exchange.call, exchange.body)
+                    exchange.trace = Trace(estimate, granted=self._for_all)
                 reply = await handler(exchange)
             except GatewayError as error:
                 watch.stop()
@@ -225,6 +235,8 @@ class Edge:
         # The other routes' names begin with a slash.
         if router and router[0] != "/":
             headers.append((b"x-gateway-router", router.encode()))
+        if exchange.trace is not None and exchange.trace.granted:
+            headers.append((b"x-gateway-explain", header_of(exchange.trace, exchange)))
 
     async def _cut_for_drain(self, exchange: Exchange, send: Send) -> None:
         """The drain's time is over: an error before commit, a broken end after it."""

@@ -18,6 +18,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange, Handler, Headers, Layer, Reply
 from gateway.core.usage import Room
 from gateway.pipeline.identity import identity_of
+from gateway.pipeline.trace import note_limits
 from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.limits import (
     Pricer,
@@ -104,6 +105,8 @@ class Gate:
             grant = await self._store.take(takes)
         except StoreDown:
             raise GatewayError("store_unavailable", UNCOUNTED, retry_after=1.0) from None
+        if exchange.trace is not None:
+            note_limits(exchange.trace, buckets.rules, takes, grant)
         shadowed = False
         for rule, standing in zip(buckets.rules, grant.standings, strict=True):
             unit = rule.unit

@@ -44,7 +44,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     digest: SHA-256 of its credential; empty where there is none. until: the Unix second from which the credential does
     not count, and over: what is said then. guarded: there is more to ask than the route. access, networks, signing:
-    that, None where nothing is asked. token: the credential is one that its issuer can say more of.
+    that, None where nothing is asked. token: the credential is one that its issuer can say more of. explain: it may
+    have its requests explained.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Caller(msgspec.Struct, frozen=True):
     networks: Networks | None = None
     signing: Signing | None = None
     token: bool = False
+    explain: bool = False
 
 
 class TokenReader(Protocol):
@@ -195,6 +197,11 @@ def authenticate(gate: Gate) -> Layer:
             exchange.caller = caller.name
             exchange.team = caller.team
             exchange.access = caller.access
+            if exchange.trace is not None:
+                if caller.explain:
+                    exchange.trace.granted = True
+                else:
+                    exchange.trace = None
             return await inner(exchange)
 
         return handle

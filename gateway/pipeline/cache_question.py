@@ -122,6 +122,15 @@ class Questions:
         return (scope, team, providers, models)
 
 
+def bypass_of(wish: Wish, question: Question | None) -> str:
+    """Why the cache is not looked in, or ``."""
+    if wish.no_store:
+        return "the request says `cache-control: no-store`"
+    if question is None:
+        return "the request is not one that can be asked twice: it acts at the provider, or its body is no JSON object"
+    return "the request says `cache-control: no-cache`" if wish.no_cache else ""
+
+
 def _is_pure(call: Call, members: Members) -> bool:
     """Whether a Responses request asks for an answer and changes nothing at the provider."""
     return call.suffix == "/responses" and not members.get("background") and not members.get("conversation")

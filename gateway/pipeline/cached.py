@@ -19,14 +19,15 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.core.errors import GatewayError, UpstreamFault
 from gateway.core.exchange import Exchange, Handler, Layer, Reply
+from gateway.core.trace import CacheNote
 from gateway.dialects.replay.forms import wanted_form
 from gateway.dialects.replay.storable import is_storable
 from gateway.pipeline.cache_embeddings import EmbeddingCache
 from gateway.pipeline.cache_errors import copy_of, is_everybodys, is_upstreams
 from gateway.pipeline.cache_flight import Flight
-from gateway.pipeline.cache_question import OPERATIONS, Asked, Memory, Question, Questions
+from gateway.pipeline.cache_question import OPERATIONS, Asked, Memory, Question, Questions, bypass_of
 from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, form_of, given, kept_of
-from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
+from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error, written
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
 from gateway.store.protocol import CacheStore
@@ -100,13 +101,22 @@ class Cached:
     async def __call__(self, exchange: Exchange) -> Reply:
         call = exchange.call
         if call.operation not in OPERATIONS or exchange.method != "POST":
+            if exchange.trace is not None:
+                exchange.trace.cache = self.explain(f"{exchange.method} {call.operation} is never kept")
             return await self._inner(exchange)
         wish, question = self._questions.read(exchange)
+        if exchange.trace is not None:
+            exchange.trace.cache = self.explain(bypass_of(wish, question), question)
         if question is None:
             return await self._pass_by(exchange)
         if question.asked is not None and self._embeddings.takes(call, question.asked.members):
             return await self._embed(exchange, wish, question.asked, question.names[0])
         return await self._look_up(exchange, wish, question)
+
+    def explain(self, bypass: str, question: Question | None = None) -> CacheNote:
+        """What the cache is to a request."""
+        key = "" if question is None else question.told[1].decode()
+        return CacheNote(written(self._directive), self._policy.scope, key, bypass)
 
     async def _look_up(self, exchange: Exchange, wish: Wish, question: Question) -> Reply:
         names = question.names

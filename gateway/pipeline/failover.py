@@ -19,6 +19,7 @@ import msgspec
 from gateway.core.clock import Clock
 from gateway.core.errors import Disconnected, UpstreamFault
 from gateway.core.exchange import Attempt, Exchange, Reply
+from gateway.core.trace import Trace
 from gateway.dialects.losses import labels, shown
 from gateway.pipeline.candidates import Candidates, Plan
 from gateway.pipeline.count import estimate
@@ -35,7 +36,8 @@ from gateway.pipeline.outcome import (
 )
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.target import Target
-from gateway.policy.balance import Balancer
+from gateway.pipeline.trace import note_route, note_targets
+from gateway.policy.balance import Balancer, Strategy
 from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
 from gateway.policy.selection import Reason, Refusal
@@ -50,7 +52,7 @@ class Failover:
 
     __slots__ = (
         "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_key_limits", "_limits", "_now",
-        "_retry",
+        "_retry", "_strategy",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +66,7 @@ class Failover:
         budget: RetryBudget,
         carriage: Carriage = CARRIAGE,
         key_limits: KeyLimits | None = None,
+        strategy: Strategy = "priority",
     ) -> None:
         self._now = clock.monotonic
         self._chance = clock.chance
@@ -74,6 +77,7 @@ class Failover:
         self._budget = budget
         self._carriage = carriage
         self._key_limits = key_limits
+        self._strategy: Strategy = strategy
         self._dispatch = Dispatch(clock, limits, retry)
 
     async def __call__(self, exchange: Exchange) -> Reply:
@@ -83,6 +87,8 @@ class Failover:
         plan = self._candidates.plan(exchange.call, None if access is None else access.providers)
         self._budget.note_request(now)
         usable = [t for t in plan.targets if t.load.breaker.allows(now) and t.endpoint.pool.available(now)]
+        if exchange.trace is not None:
+            self._note(exchange.trace, exchange, plan, usable, now)
         if not usable:
             if plan.estimates is not None:
                 return estimate(exchange, plan.estimates)
@@ -109,6 +115,10 @@ class Failover:
             return await self._attempt(exchange, target, key, deadline, original)
         except UpstreamFault as fault:
             return await self._again(exchange, plan, target, key, fault, deadline, original)
+
+    def _note(self, trace: Trace, exchange: Exchange, plan: Plan, usable: list[Target], now: float) -> None:
+        note_route(trace, self._strategy, self._limits, self._retry, plan.key_hints)
+        note_targets(trace, exchange, usable, self._refusals(plan, now), self._balancer, self._carriage)
 
     async def _attempt(
         self, exchange: Exchange, target: Target, key: PoolKey, deadline: float, original: Original | None

@@ -217,6 +217,21 @@ def next_in_turn(eligible: Sequence[C], last: int, size: int) -> C:
     return min(eligible, key=lambda choice: (choice.index - last - 1) % size)
 
 
+def shares(balancer: Balancer, eligible: Sequence[Choice]) -> list[float | None]:
+    """What part of the requests each choice gets: of an entry that can serve under several names, the first gets it
+    all. None for each where no weights say so."""
+    if not isinstance(balancer, SmoothWeighted):
+        return [None] * len(eligible)
+    weights = {choice.index: choice.weight for choice in eligible}
+    whole = sum(weights.values())
+    found: list[float | None] = []
+    for choice in eligible:
+        weight = weights.pop(choice.index, None)
+        count = len({choice.index for choice in eligible})
+        found.append(0.0 if weight is None else weight / whole if whole else 1 / count)
+    return found
+
+
 def balancer_for(strategy: Strategy, size: int) -> Balancer:
     """The balancer of a strategy as routers.yaml names it, for a list of `size` entries."""
     match strategy:

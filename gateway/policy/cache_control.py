@@ -79,6 +79,19 @@ def read_directive(text: str) -> Directive:
     )
 
 
+def written(directive: Directive) -> str:
+    """As it would stand in routers.yaml: `max-age=60, stale-if-error=3600`."""
+    timed = (
+        ("max-age", directive.max_age),
+        ("stale-while-revalidate", directive.stale_while_revalidate),
+        ("stale-if-error", directive.stale_if_error),
+        ("max-stale", directive.max_stale),
+    )
+    parts = [name if math.isinf(value) else f"{name}={value:g}" for name, value in timed if value]
+    parts += [name for name, said in (("no-store", directive.no_store), ("no-cache", directive.no_cache)) if said]
+    return ", ".join(parts)
+
+
 def mistakes(text: str) -> Iterator[tuple[str, str]]:
     """What is wrong with a directive of routers.yaml, each with a hint, which may be empty."""
     known = dict.fromkeys((*TIMED, *PLAIN))

@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from gateway.core.trace import ConfigPath
 from gateway.core.usage import Estimate, Usage
 from gateway.policy.token_bucket import Rate
 
@@ -33,7 +34,7 @@ class Pricer(Protocol):
 
 class Rule(msgspec.Struct, frozen=True):
     """One bucket for each of those that it is counted for. prefix: of the bucket's name; the hash tag in it is the
-    route's. said: the limit in words."""
+    route's. said: the limit in words. path: where the config says it."""
 
     scope: Scope
     unit: Unit
@@ -41,13 +42,16 @@ class Rule(msgspec.Struct, frozen=True):
     shadow: bool
     prefix: str
     said: str
+    path: ConfigPath = ()
 
 
-def rule(scope: Scope, unit: Unit, rate: Rate, *, shadow: bool, tag: str, place: str, period: str) -> Rule:
+def rule(
+    scope: Scope, unit: Unit, rate: Rate, *, shadow: bool, tag: str, place: str, period: str, path: ConfigPath = ()
+) -> Rule:
     """tag: the route as buckets are named by it. place: the route in words. period: the rate's, as it was written."""
     amount = f"{rate.capacity / 1_000_000:g} USD" if unit == "usd" else f"{rate.capacity} {unit}"
     prefix = f"{{{tag}}}{scope}:{unit}:{rate.name}:"
-    return Rule(scope, unit, rate, shadow, prefix, f"{amount} per {period}, {_FOR[scope]} {place}")
+    return Rule(scope, unit, rate, shadow, prefix, f"{amount} per {period}, {_FOR[scope]} {place}", path)
 
 
 _FOR: Final[dict[Scope, str]] = {

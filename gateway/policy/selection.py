@@ -48,7 +48,7 @@ def explain(refusals: Sequence[Refusal]) -> str:
     for refusal in refusals:
         models.setdefault(refusal.provider, set()).add(refusal.model)
     parts = dict.fromkeys(
-        f"{_label(refusal, len(models[refusal.provider]) > 1)}: {_reason(refusal)}" for refusal in refusals
+        f"{_label(refusal, len(models[refusal.provider]) > 1)}: {in_words(refusal)}" for refusal in refusals
     )
     listed = list(parts)[:_MOST]
     if len(parts) > _MOST:
@@ -67,7 +67,8 @@ def _label(refusal: Refusal, with_model: bool) -> str:
     return f"{refusal.provider}/{refusal.model}" if with_model and refusal.model else refusal.provider
 
 
-def _reason(refusal: Refusal) -> str:
+def in_words(refusal: Refusal) -> str:
+    """Why this one was passed over: `breaker open, probe in 8 s`."""
     match refusal.reason:
         case "breaker-open":
             if refusal.retry_in is None:
