@@ -42,6 +42,8 @@ LABEL org.opencontainers.image.title="router-gateway" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+# The whole of it, which is the point.
+# hadolint ignore=DL3067
 COPY --from=furnished / /
 ENV PATH=/opt/gateway/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \

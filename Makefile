@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format schema prices lock bench clean dev
+.PHONY: help run test check format schema prices lock bench image sbom clean dev
 
 PYTHON ?= python3
 CONFIG ?= routers.yaml
@@ -65,8 +65,29 @@ lock: dev ## resolve pyproject.toml into requirements*.txt, with hashes (ARGS=--
 	$(PY) -m uv pip compile pyproject.toml $(UV_FLAGS) --output-file requirements.txt $(ARGS)
 	$(PY) -m uv pip compile pyproject.toml $(UV_FLAGS) --group dev --constraints requirements.txt \
 		--output-file requirements-dev.txt $(ARGS)
+	$(PY) -m uv pip compile .ci/tools/tools.in $(UV_FLAGS) --output-file .ci/tools/tools.txt $(ARGS)
+	$(PY) -m uv pip compile .ci/tools/checkov.in $(UV_FLAGS) --output-file .ci/tools/checkov.txt $(ARGS)
 
 UV_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+image: ## build the image router-gateway:VERSION (ENGINE=docker, podman or buildah)
+	$(ENGINE) build --tag router-gateway:$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION="$$(git rev-parse HEAD)" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .
+
+ENGINE ?= docker
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' gateway/__init__.py)
+
+sbom: .cache/sbom/installed ## write build/router-gateway.cdx.json: what the lock installs, as CycloneDX
+	@mkdir -p build
+	.cache/tools/tools/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
+		--output-file build/router-gateway.cdx.json .cache/sbom/bin/python
+
+.cache/sbom/installed: requirements.txt .ci/tools/tools.txt
+	@.ci/fetch-tools python
+	@"$(PYTHON)" -m venv --clear --without-pip .cache/sbom
+	@.cache/tools/tools/bin/python -m pip --python .cache/sbom/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes --requirement requirements.txt
+	@cp requirements.txt $@
 
 clean: ## remove what was set up and cached
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/clients/node_modules

@@ -1,8 +1,10 @@
+# ruff: noqa: INP001
 """Makes a Python with its virtual environment fit to be shipped; runs in that, as root, while the image is built.
 
-The gateway is put beside its libraries as it is (a build backend would be one more thing to lock), with the command that
-starts it. pip goes, and what only tests and people at a terminal need. Bytecode is written here and not checked against its
-source later: nothing can write it once the file system is read-only, and slim images come without that of the library.
+The gateway is put beside its libraries as it is (a build backend would be one more thing to lock), with the command
+that starts it. pip goes, and what only tests and people at a terminal need. Bytecode is written here and not checked
+against its source later: nothing can write it once the file system is read-only, and slim images come without that of
+the standard library.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def furnish(build: Path) -> None:
 
 
 def compile_all(package: Path) -> None:
-    """The gateway, and of its libraries and the standard one what a start imports: the rest would be 5 MB for nobody."""
+    """The gateway, and of the libraries what a start imports: the rest would be 5 MB for nobody."""
     for source in package.rglob("*.py"):
         py_compile.compile(str(source), doraise=True, invalidation_mode=UNCHECKED)
     for name in STARTED:

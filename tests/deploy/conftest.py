@@ -64,3 +64,21 @@ def promtool() -> str:
     if found is None:
         pytest.skip("no promtool: on Debian and Ubuntu, apt-get install prometheus")
     return found
+
+
+def _environment(name: str) -> Path:
+    folder = ROOT / ".cache" / "tools" / name
+    if not (folder / "installed").exists():
+        pytest.skip(f"no .cache/tools/{name}: .ci/fetch-tools makes it")
+    return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """Where kubernetes-validate, hadolint, check-jsonschema and cyclonedx-py are."""
+    return _environment("tools")
+
+
+@pytest.fixture(scope="session")
+def checkov() -> Path:
+    return _environment("checkov") / "checkov"

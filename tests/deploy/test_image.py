@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -113,7 +112,7 @@ def test_it_serves_with_nowhere_to_write_and_stops_in_time(image: Image, tmp_pat
         assert "You said: Hello" in post(program.port, "/router/demo/chat/completions", chat)
         assert program.get("/readyz")[0] == 200
         assert program.get("/metrics")[0] == 200
-        assert os.readlink(f"/proc/{program.pid}/root") != "/"
+        assert Path(f"/proc/{program.pid}/root").readlink() == image.root
         started = monotonic()
         program.signal(signal.SIGTERM)
         assert program.wait_exit() == 0, program.output()

@@ -1,0 +1,132 @@
+"""What the chart makes, against the schemas of those who will read it, and checkov's rules."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.deploy.conftest import ROOT, Helm
+from tests.deploy.test_chart import GOOD
+
+FOLDER: Final = Path(__file__).parent
+VERSIONS: Final = ("1.28", "1.31", "1.34", "1.37")
+OPERATORS: Final = frozenset({"gateway.networking.k8s.io", "keda.sh", "monitoring.coreos.com", "external-secrets.io"})
+
+SKIPPED: Final = {
+    "CKV2_K8S_6": "the check and `helm test` live for seconds; the others have one by `networkPolicy.enabled`",
+    "CKV_K8S_8": "the Pod of `helm test` ends by itself",
+    "CKV_K8S_9": "the Pod of `helm test` serves nothing",
+    "CKV_K8S_11": "a limit of CPU holds up streams when the node has time to spare; `resources.limits.cpu` sets one",
+    "CKV_K8S_15": "the tag is a version and never moves, so IfNotPresent pulls the same; `image.pullPolicy` is a value",
+    "CKV_K8S_35": "providers' keys are known by their variables (OPENAI_API_KEY); `secretFiles` mounts Secrets instead",
+    "CKV_K8S_43": "a digest is the installer's to pin: `image.digest`",
+}
+"""Checks of checkov that the chart does not keep, and why."""
+
+Resources = list[dict[str, Any]]
+Check = Callable[[Resources], list[str]]
+
+
+def is_custom(resource: dict[str, Any]) -> bool:
+    return resource["apiVersion"].split("/")[0] in OPERATORS
+
+
+def unlike(resources: Resources) -> Resources:
+    """Each once."""
+    return [json.loads(text) for text in dict.fromkeys(json.dumps(resource, sort_keys=True) for resource in resources)]
+
+
+@pytest.fixture(scope="module")
+def made(helm: Helm) -> Resources:
+    """Everything that the chart makes of any of the sets of values."""
+    return unlike([manifest for arguments in GOOD.values() for manifest in helm.template(*arguments)])
+
+
+def problems(command: Sequence[str | Path], resources: Resources) -> list[str]:
+    done = subprocess.run(
+        command, input=json.dumps(resources), capture_output=True, text=True, check=False, timeout=120, cwd=FOLDER
+    )
+    found = done.stdout.split("\n")
+    assert done.returncode in (0, 1), done.stderr
+    assert (done.returncode == 0) == (found == ["", ""]), done.stderr
+    return [line for line in found if line]
+
+
+@pytest.fixture(scope="module")
+def builtin(tools: Path) -> Check:
+    return lambda resources: problems([tools / "python", FOLDER / "check_builtin.py", *VERSIONS], resources)
+
+
+@pytest.fixture(scope="module")
+def custom() -> Check:
+    node = shutil.which("node")
+    if node is None or not (FOLDER / "node_modules").exists():
+        pytest.skip("no types of the operators: npm ci --prefix tests/deploy")
+    return lambda resources: problems([node, "check_custom.mjs"], resources)
+
+
+def test_kubernetes_knows_every_field(made: Resources, builtin: Check) -> None:
+    own = [resource for resource in made if not is_custom(resource)]
+    kinds = {resource["kind"] for resource in own}
+    assert kinds >= {
+        "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Job", "NetworkPolicy", "Pod",
+        "PodDisruptionBudget", "Service", "ServiceAccount",
+    }  # fmt: skip
+    assert builtin(own) == []
+
+
+def test_operators_know_every_field(made: Resources, custom: Check) -> None:
+    foreign = [resource for resource in made if is_custom(resource)]
+    assert {resource["kind"] for resource in foreign} == {
+        "ExternalSecret", "HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "ServiceMonitor",
+    }  # fmt: skip
+    assert custom(foreign) == []
+
+
+def test_a_field_or_kind_that_is_not_there_is_found(builtin: Check) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"prots": []}}
+    found = builtin([service, {**service, "kind": "Servise", "spec": {}}])
+    assert len(found) == 2 * len(VERSIONS)
+    assert "prots" in found[0]
+    assert "servise" in found[1].lower()
+
+
+@pytest.mark.parametrize("spec", [{"intervall": "30s"}, {"interval": "often"}, {"interval": 30}])
+def test_a_wrong_field_of_an_operator_is_found(custom: Check, spec: dict[str, object]) -> None:
+    monitor = {
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "a"},
+        "spec": {"selector": {}, "endpoints": [spec]},
+    }  # fmt: skip
+    assert custom([monitor])
+    assert custom([{**monitor, "kind": "ServiceMonitors"}])
+
+
+def test_checkov_finds_nothing_that_is_not_explained(made: Resources, checkov: Path, tmp_path: Path) -> None:
+    manifests = [resource for resource in made if not is_custom(resource)]
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump_all(manifests))
+    done = subprocess.run(
+        [checkov, "--framework", "kubernetes", "--file", tmp_path / "made.yaml", "--output", "json", "--quiet",
+         "--skip-download"],
+        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["summary"]["passed"] > 100, done.stderr
+    assert report["summary"]["parsing_errors"] == 0
+    failed = {f"{one['check_id']} {one['check_name']}: {one['resource']}" for one in report["results"]["failed_checks"]}
+    assert sorted(one for one in failed if one.split()[0] not in SKIPPED) == []
+    assert set(SKIPPED) <= {one.split()[0] for one in failed}, "an exception that nothing needs"
+
+
+def test_the_dockerfile_passes_hadolint(tools: Path) -> None:
+    done = subprocess.run(
+        [tools / "hadolint", "--failure-threshold", "style", ROOT / "Dockerfile"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
