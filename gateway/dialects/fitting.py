@@ -13,6 +13,24 @@ def first_losses(request: Request) -> list[Loss]:
     return [Loss(name) for name in request.unread]
 
 
+def losses_of_text_only(request: Request, vendor: str, of_marks: str) -> list[Loss]:
+    """The first losses at a provider that answers once, with text alone, and knows nothing of who asks. of_marks: why
+    marks for caching are left out."""
+    losses = first_losses(request)
+    for name, said in (("user", request.user), ("metadata", request.metadata)):
+        if said:
+            losses.append(Loss(name))
+    if request.service_tier not in ("", "auto", "default"):
+        losses.append(Loss("service_tier"))
+    if marks(request):
+        losses.append(Loss("cache_control", note=of_marks))
+    if request.n > 1:
+        losses.append(Loss("n", "changed", f"n {request.n} -> 1"))
+    if any(one != "text" for one in request.modalities):
+        losses.append(Loss("modalities", "meaning", f"{vendor} answers with text alone"))
+    return losses
+
+
 def clamped(name: str, value: float | None, low: float, high: float, losses: list[Loss]) -> float | None:
     """The value, or the bound that it is beyond."""
     if value is None or low <= value <= high:

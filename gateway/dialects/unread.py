@@ -94,7 +94,9 @@ def _strict(hint: Any) -> Any:
 def _walk(body: bytes | msgspec.Raw, shape: Members, at: str, found: list[str]) -> None:
     members = _OBJECT.decode(body)
     if members.keys() - shape.keys():
-        found.extend(at + name for name, value in members.items() if name not in shape and memoryview(value) != _NULL)
+        found.extend(
+            at + name for name, value in members.items() if name not in shape and bytes(memoryview(value)[:5]) != _NULL
+        )
     for name, value in members.items():
         nested = shape.get(name)
         if nested is None or len(found) >= _LIMIT:

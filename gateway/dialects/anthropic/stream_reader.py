@@ -30,8 +30,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.faults import fault_of_event
-from gateway.dialects.frames import Frames
-from gateway.dialects.sse import Event as Sent
+from gateway.dialects.framed import FramedReader
 from gateway.dialects.tokens import AnthropicUsage, merge_anthropic, of_anthropic
 
 
@@ -71,43 +70,29 @@ _SENT: Final = msgspec.json.Decoder(_Sent)
 _PING: Final = Ping()
 
 
-class MessagesReader:
+class MessagesReader(FramedReader):
     """Fed with the chunks of one reply."""
 
-    __slots__ = ("_counted", "_finished", "_frames", "_next", "_over", "_parts", "_silent", "_started")
+    __slots__ = ("_counted", "_finished", "_next", "_parts", "_silent", "_started")
 
     def __init__(self) -> None:
-        self._frames = Frames()
+        super().__init__()
         self._parts: dict[int, int] = {}
         """The part that each open block is; a block that is no part is not in here."""
         self._silent: set[int] = set()
         """Parts that are calls whose arguments have not begun."""
         self._next = 0
-        self._started = self._finished = self._over = False
+        self._started = self._finished = False
         self._counted: AnthropicUsage | None = None
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        out: list[Event] = []
-        for sent in self._frames.feed(chunk):
-            self._read(sent, out)
-        return out
-
-    def end(self) -> list[Event]:
-        out: list[Event] = []
-        for sent in self._frames.end():
-            self._read(sent, out)
-        return out
-
-    def _read(self, sent: Sent, out: list[Event]) -> None:
-        if self._over:
-            return
+    def _read(self, payload: bytes, name: bytes, out: list[Event]) -> None:
         try:
-            event = _SENT.decode(sent.data)
+            event = _SENT.decode(payload)
         except UNREADABLE:
-            if sent.event == b"error":
-                self._fail(sent.data, "", out)
+            if name == b"error":
+                self._fail(payload, "", out)
             return
-        kind = event.type or sent.event.decode("utf-8", "replace")
+        kind = event.type or name.decode("utf-8", "replace")
         if kind == "content_block_delta":
             if event.delta is not None and (index := self._parts.get(event.index)) is not None:
                 self._more(index, event.delta, out)
@@ -119,7 +104,7 @@ class MessagesReader:
         elif kind == "ping":
             out.append(_PING)
         elif kind == "error":
-            self._fail(sent.data, (event.error.type or "") if event.error is not None else "", out)
+            self._fail(payload, (event.error.type or "") if event.error is not None else "", out)
         else:
             self._frame(kind, event, out)
 

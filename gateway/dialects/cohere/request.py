@@ -30,7 +30,7 @@ from gateway.dialects.canonical import (
     ToolResult,
     ToolUse,
 )
-from gateway.dialects.fitting import clamped, first_losses, first_stops, marks, plain
+from gateway.dialects.fitting import clamped, first_stops, losses_of_text_only, plain
 
 _STOPS: Final = 5
 _TOP_K: Final = 500
@@ -146,21 +146,10 @@ class _Writer:
         self.facts = facts
         self.blobs = BlobWriter()
         self.documents: list[_Document] = []
-        self.losses = first_losses(request)
+        self.losses = losses_of_text_only(request, "Cohere", "Cohere knows no such marks")
 
     def body(self) -> _Body:
         request, sampling, losses = self.request, self.request.sampling, self.losses
-        for name, said in (("user", request.user), ("metadata", request.metadata)):
-            if said:
-                losses.append(Loss(name))
-        if request.service_tier not in ("", "auto", "default"):
-            losses.append(Loss("service_tier"))
-        if marks(request):
-            losses.append(Loss("cache_control", note="Cohere knows no such marks"))
-        if request.n > 1:
-            losses.append(Loss("n", "changed", f"n {request.n} -> 1"))
-        if any(one != "text" for one in request.modalities):
-            losses.append(Loss("modalities", "meaning", "Cohere answers with text alone"))
         if sampling.logprobs:
             losses.append(Loss("top_logprobs", "changed", f"{sampling.logprobs} -> 0"))
         seed = sampling.seed

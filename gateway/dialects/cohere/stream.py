@@ -18,7 +18,7 @@ from gateway.dialects.cohere.assembly import (
     Logprobs,
     token_logprobs,
 )
-from gateway.dialects.frames import Frames
+from gateway.dialects.framed import FramedReader
 from gateway.dialects.tokens import CohereUsage, of_cohere
 
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -55,35 +55,23 @@ One = TypeVar("One")
 _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
 
-class Reader:
+class Reader(FramedReader):
     """Reads a provider's stream."""
 
-    __slots__ = ("_assembly", "_frames", "_html", "_over", "_started")
+    __slots__ = ("_assembly", "_html", "_started")
 
     def __init__(self, headers: Headers) -> None:
-        self._frames = Frames()
+        super().__init__()
         self._assembly = Assembly()
         self._started = False
-        self._over = False
         self._html = any(name == b"content-type" and b"html" in value[:64].lower() for name, value in headers)
 
     def feed(self, chunk: bytes) -> list[Event]:
         if self._html:
             raise UpstreamFault("malformed", "The provider sent HTML where a stream was due.")
-        out: list[Event] = []
-        for event in self._frames.feed(chunk):
-            self._read(event.data, event.event, out)
-        return out
-
-    def end(self) -> list[Event]:
-        out: list[Event] = []
-        for event in self._frames.end():
-            self._read(event.data, event.event, out)
-        return out
+        return super().feed(chunk)
 
     def _read(self, payload: bytes, name: bytes, out: list[Event]) -> None:
-        if self._over:
-            return
         try:
             chunk = _CHUNK.decode(payload)
         except _UNREADABLE:

@@ -26,7 +26,7 @@ from gateway.dialects.canonical import (
     ToolResult,
     ToolUse,
 )
-from gateway.dialects.fitting import first_losses, marks
+from gateway.dialects.fitting import losses_of_text_only
 from gateway.dialects.tool_calls import arguments_of, wrapped_arguments
 
 _EMPTY = msgspec.Raw()
@@ -101,21 +101,10 @@ class _Writer:
         self.request = request
         self.facts = facts
         self.blobs = BlobWriter()
-        self.losses = first_losses(request)
+        self.losses = losses_of_text_only(request, "Ollama", "Ollama caches by itself")
 
     def body(self) -> _Body:
-        request, sampling, losses = self.request, self.request.sampling, self.losses
-        for name, said in (("user", request.user), ("metadata", request.metadata)):
-            if said:
-                losses.append(Loss(name))
-        if request.service_tier not in ("", "auto", "default"):
-            losses.append(Loss("service_tier"))
-        if marks(request):
-            losses.append(Loss("cache_control", note="Ollama caches by itself"))
-        if request.n > 1:
-            losses.append(Loss("n", "changed", f"n {request.n} -> 1"))
-        if any(one != "text" for one in request.modalities):
-            losses.append(Loss("modalities", "meaning", "Ollama answers with text alone"))
+        request, sampling = self.request, self.request.sampling
         options = _Options(
             num_predict=request.max_tokens,
             temperature=sampling.temperature,

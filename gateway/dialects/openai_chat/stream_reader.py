@@ -32,7 +32,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.faults import fault_of_event
-from gateway.dialects.frames import Frames
+from gateway.dialects.framed import FramedReader
 from gateway.dialects.openai_chat import request_body as wire
 from gateway.dialects.openai_chat.reply_reader import (
     Annotation,
@@ -235,32 +235,17 @@ class _Turn:
         return self._parts - 1
 
 
-class ChatReader:
+class ChatReader(FramedReader):
     """Reads one reply."""
 
-    __slots__ = ("_frames", "_over", "_reply", "_started", "_turns", "_usage")
+    __slots__ = ("_reply", "_started", "_turns", "_usage")
 
     def __init__(self, headers: Headers) -> None:
-        self._frames = Frames()
+        super().__init__()
         self._started = False
-        self._over = False
         self._reply = ""
         self._usage: Usage | None = None
         self._turns: dict[int, _Turn] = {}
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in self._frames.feed(chunk):
-            if not self._over:
-                self._read(event.data, event.event, found)
-        return found
-
-    def end(self) -> list[Event]:
-        found: list[Event] = []
-        for event in self._frames.end():
-            if not self._over:
-                self._read(event.data, event.event, found)
-        return found
 
     def _read(self, payload: bytes, name: bytes, found: list[Event]) -> None:
         if payload == b"[DONE]":

@@ -29,7 +29,7 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 from gateway.dialects.faults import fault_of_event
-from gateway.dialects.frames import Frames
+from gateway.dialects.framed import FramedReader
 from gateway.dialects.openai_figures import Logprob, read_citation, read_logprobs, usage_of
 from gateway.dialects.openai_responses.reply import (
     RESPONSE,
@@ -84,16 +84,14 @@ class _Open:
         self.piece = ("", 0)
 
 
-class ResponsesReader:
+class ResponsesReader(FramedReader):
     """Reads one reply."""
 
     __slots__ = (
         "_calls",
         "_done",
-        "_frames",
         "_ids",
         "_last",
-        "_over",
         "_parts",
         "_places",
         "_refused",
@@ -102,9 +100,8 @@ class ResponsesReader:
     )
 
     def __init__(self, headers: Headers) -> None:
-        self._frames = Frames()
+        super().__init__()
         self._started = False
-        self._over = False
         self._calls = False
         self._refused = False
         self._used = 0
@@ -114,20 +111,6 @@ class ResponsesReader:
         self._ids: dict[int, str] = {}
         self._places: dict[str, int] = {}
         self._last = -1
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        found: list[Event] = []
-        for event in self._frames.feed(chunk):
-            if not self._over:
-                self._read(event.data, event.event, found)
-        return found
-
-    def end(self) -> list[Event]:
-        found: list[Event] = []
-        for event in self._frames.end():
-            if not self._over:
-                self._read(event.data, event.event, found)
-        return found
 
     def _read(self, payload: bytes, name: bytes, found: list[Event]) -> None:
         try:
