@@ -72,7 +72,7 @@ async def cost_of(served: Served, body: dict[str, Any], headers: Mapping[str, st
         if event == "call":
             file = frame.f_code.co_filename
             for package in ("/gateway/", "/starlette/"):
-                if package in file and "/tests/" not in file:
+                if package in file and "/tests/" not in file and "/rehearsal/" not in file:
                     cost.calls[f"{file.rpartition(package)[2]}:{frame.f_code.co_name}"] += 1
 
     def count_timer(delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
