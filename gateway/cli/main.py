@@ -16,6 +16,8 @@ from typing import Final, Protocol, cast
 VERBS: Final = {
     "serve": "serve a config",
     "check": "list every problem of a config",
+    "test": "play the policy tests of a config",
+    "render": "print the effective config, and where each value comes from",
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",
