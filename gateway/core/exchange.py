@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gateway.core.trace import Trace
     from gateway.core.usage import Estimate, Room, Usage
 
-Dialect = Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama", "other"]
-"""A family of wire formats: it decides how errors look and how a stream ends. Bedrock's and Ollama's are spoken to
-providers alone."""
+Dialect = Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "ollama", "vertex", "other"]
+"""A family of wire formats: it decides how errors look and how a stream ends. Bedrock's, Ollama's and what Vertex AI
+has of its own (`:predict`) are spoken to providers alone."""
 
 Operation = Literal[
     "chat", "completions", "responses", "messages", "count-tokens", "generate", "embeddings",

@@ -204,6 +204,14 @@ WHOLE: Final[tuple[EmbeddingFormat | RerankFormat, ...]] = (
         stream_suffix="/model/{model}/invoke",
         served=False,
     ),
+    EmbeddingFormat(
+        dialect="vertex",
+        operation="embeddings",
+        codec=gemini_embeddings.VERTEX,
+        suffix="/models/{model}:predict",
+        stream_suffix="/models/{model}:predict",
+        served=False,
+    ),
     RerankFormat(
         dialect="openai",
         operation="rerank",

@@ -46,6 +46,7 @@ GENERIC_SURFACES: Final[Mapping[Dialect, Surface]] = MappingProxyType(
         "cohere": Surface(dialect="cohere", operations=("chat", "embeddings", "rerank", "models"), version="v2"),
         "bedrock": Surface(dialect="bedrock", operations=("chat", "embeddings"), version="", auth="sigv4"),
         "ollama": Surface(dialect="ollama", operations=("chat",), version=""),
+        "vertex": Surface(dialect="vertex", operations=("embeddings",)),
         "other": Surface(dialect="other", operations=("other",)),
     }
 )  # fmt: skip

@@ -56,7 +56,7 @@ A provider that only routers.yaml knows needs no key. All that can be said of on
 
 _DIALECTS: Final[dict[Dialect, str]] = {
     "openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Gemini", "cohere": "Cohere", "bedrock": "Converse",
-    "ollama": "Ollama", "other": "its own API",
+    "ollama": "Ollama", "vertex": "predict", "other": "its own API",
 }  # fmt: skip
 
 

@@ -365,6 +365,25 @@ VERTEX: Final = Row(
             body=(("anthropic_version", _CLAUDE.version),),
             models=("claude-*",),
         ),
+        # Only the newest model embeds as it does at Google's other address.
+        Surface(
+            dialect="gemini",
+            operations=("embeddings",),
+            root=f"{_VERTEX}/publishers/google",
+            version="",
+            models=("gemini-embedding-2*",),
+        ),
+        Surface(
+            dialect="vertex",
+            operations=("embeddings",),
+            root=f"{_VERTEX}/publishers/google",
+            version="",
+            models=(
+                "gemini-embedding-001",
+                "text-embedding-*",
+                "text-multilingual-embedding-*",
+            ),
+        ),
     ),
     open_models=True,
     vendors=("gemini", "anthropic"),

@@ -293,3 +293,35 @@ async def test_translated_embeddings_are_kept_input_by_input(serve: Serve) -> No
     again = await embed(served, "kept", "bb")
     assert again.headers["x-gateway-cache"] == "hit"
     assert len(served.upstream.sent) == 2
+
+
+VERTEX = """
+providers:
+  vertex: {project: p-1, region: europe-west1, keys: ['${env:ALPHA_1}']}
+routers:
+  v: {load-balance: {embeddings: {providers: [vertex]}}}
+"""
+
+
+async def test_vertex_s_older_models_are_asked_to_predict(serve: Serve) -> None:
+    served = serve(VERTEX)
+    host = "europe-west1-aiplatform.googleapis.com"
+    told = [
+        {"embeddings": {"values": vector, "statistics": {"token_count": 3, "truncated": False}}} for vector in VECTORS
+    ]
+    served.upstream.on(host, ok({"predictions": told}))
+    body = {"model": "gemini-embedding-001", "input": ["a", "b"], "dimensions": 2, "input_type": "query"}
+    reply = await served.client.post("/router/v/v1/embeddings", body)
+    assert reply.status == 200, reply.text
+    assert [item["embedding"] for item in reply.json()["data"]] == VECTORS
+    assert reply.json()["usage"]["prompt_tokens"] == 6
+    path = "/v1/projects/p-1/locations/europe-west1/publishers/google/models"
+    assert served.upstream.last.path == f"{path}/gemini-embedding-001:predict"
+    assert served.upstream.last.json() == {
+        "instances": [{"content": text, "task_type": "RETRIEVAL_QUERY"} for text in ("a", "b")],
+        "parameters": {"autoTruncate": False, "outputDimensionality": 2},
+    }
+    served.upstream.on(host, ok(GEMINI))
+    reply = await served.client.post("/router/v/v1/embeddings", {**body, "model": "gemini-embedding-2"})
+    assert [item["embedding"] for item in reply.json()["data"]] == VECTORS
+    assert served.upstream.last.path == f"{path}/gemini-embedding-2:batchEmbedContents"
