@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypedDict, cast
 
+from redis import exceptions
 from redis.asyncio import Redis, RedisCluster, Sentinel
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.cluster import ClusterNode, PipelineCommand
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -27,6 +28,9 @@ CONNECTIONS: Final = 32
 
 _SPARE: Final = 2 * CONNECTIONS
 """What the library may open: those, the probe's, and what is on its way out."""
+
+_HOPS: Final = 4
+"""So often a call that belongs to a slot that moves is sent to another node."""
 
 _TRIED: Final = 1_000
 """Names for a probe's key, to find one for each primary."""
@@ -73,8 +77,38 @@ class ClusterClient:
         self._client = cast("Commands", cluster)
         self._prefix = prefix
 
-    def call(self, parts: Sequence[Part]) -> Awaitable[object]:
-        return self._client.execute_command(*parts)
+    async def call(self, parts: Sequence[Part]) -> object:
+        try:
+            return await self._client.execute_command(*parts)
+        except exceptions.ClusterError as failure:
+            if type(failure) is not exceptions.ClusterError:
+                raise
+            # It was sent from node to node in vain: its slot moves, and the library says ASKING on one connection and
+            # the call on another.
+            return await self._follow(parts)
+
+    async def _follow(self, parts: Sequence[Part]) -> object:
+        """Send what belongs to a slot that moves."""
+        key = parts[3] if parts[0] in ("EVAL", "EVALSHA") else parts[1]
+        node = self._cluster.get_node_from_key(str(key))
+        for _ in range(_HOPS):
+            if node is None:
+                break
+            try:
+                return await _call_at(node, parts)
+            except exceptions.MovedError as moved:
+                node = self._cluster.get_node(moved.host, moved.port)
+            except exceptions.AskError as asked:
+                target = self._cluster.get_node(asked.host, asked.port)
+                if target is None:
+                    break
+                calls = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *parts)]
+                await target.execute_pipeline(calls)
+                reply = calls[1].result
+                if isinstance(reply, Exception):
+                    raise reply from None
+                return reply
+        raise exceptions.ClusterError("the slot moves on")
 
     async def probe(self) -> None:
         await self._cluster.initialize()

@@ -79,8 +79,9 @@ def _without_primary(text: str, url: StoreUrl) -> StoreDown:
         return StoreDown(
             f"the sentinel at {url.place()} knows no service {url.service[:60]!r}: see store.url", "sentinel"
         )
-    numbered = _by_number(text)
-    return too_late(url.place()) if numbered is None else unreachable(url.place(), numbered)
+    if "TimeoutError" in text:
+        return too_late(url.place())
+    return StoreDown(f"no sentinel at {url.place()} is reached: are they up, and store.url right?", "unreachable")
 
 
 def _by_number(text: str) -> OSError | None:
