@@ -21,6 +21,7 @@ VERBS: Final = {
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",
+    "plan": "say what a change of the config does",
     "version": "print the version",
 }
 

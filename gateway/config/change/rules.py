@@ -1,0 +1,294 @@
+"""Every way in which a config can change in meaning, and how grave each is.
+
+Only the table is here: docs/config-by-pull-request.md is written from it, and each of its rows has a test. Breaking is
+what a caller who did nothing wrong notices as a refusal, or as somebody else's data; risky is what moves traffic,
+money or access; safe is the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+import msgspec
+
+Kind = Literal[
+    "added", "removed", "widened", "tightened", "raised", "lowered", "re-weighted", "re-ordered", "re-priced",
+    "changed",
+]  # fmt: skip
+Severity = Literal["breaking", "risky", "safe"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("breaking", "risky", "safe")
+"""The gravest first."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """code: a stable slug. what: the change, for a table. why: the reason for its severity."""
+
+    code: str
+    kind: Kind
+    severity: Severity
+    what: str
+    why: str
+
+
+_ROUTERS: Final = (
+    Rule("router-added", "added", "safe", "A router is added.", "Nobody calls it yet."),
+    Rule("router-removed", "removed", "breaking", "A router is removed.", "Its URL answers 404."),
+    Rule(
+        "default-router",
+        "changed",
+        "breaking",
+        "`default-router` names another router, or none.",
+        "Every client of `/v1/` gets other policies.",
+    ),
+    Rule(
+        "balance-added",
+        "added",
+        "risky",
+        "A kind of request has a balance of its own.",
+        "Requests that `default` served, or that were refused, go where it says.",
+    ),
+    Rule(
+        "balance-removed",
+        "removed",
+        "breaking",
+        "A kind of request has no balance of its own any more, and there is no `default`.",
+        "Such requests are refused.",
+    ),
+    Rule(
+        "balance-folded",
+        "removed",
+        "risky",
+        "A kind of request has no balance of its own any more, and `default` serves it.",
+        "Such requests go elsewhere.",
+    ),
+    Rule("strategy", "changed", "risky", "`strategy` is another.", "Requests are spread by another rule."),
+    Rule("target-added", "added", "risky", "A target is added.", "Requests go where none went."),
+    Rule("target-removed", "removed", "risky", "A target is removed.", "The others carry what it carried."),
+    Rule(
+        "target-model",
+        "changed",
+        "risky",
+        "A target asks for another model of the same provider.",
+        "Answers are another model's.",
+    ),
+    Rule(
+        "target-price",
+        "re-priced",
+        "risky",
+        "A target asks for another model, with another known price.",
+        "Answers are another model's, and cost something else.",
+    ),
+    Rule("target-address", "changed", "breaking", "`base-url` of a target.", "Requests go to another server."),
+    Rule("target-region", "changed", "safe", "`region` of a target.", "It is a label of metrics."),
+    Rule("weights", "re-weighted", "risky", "The shares of targets.", "Load and cost move between providers."),
+    Rule("order", "re-ordered", "risky", "The order in which targets are tried.", "Another target gets it all."),
+    Rule("mapping-added", "added", "risky", "A model mapping is added.", "Another model may answer."),
+    Rule("mapping-removed", "removed", "risky", "A model mapping is removed.", "Fewer targets are eligible."),
+    Rule("mapping-changed", "changed", "risky", "A model mapping names others.", "Another model answers."),
+    Rule(
+        "mapping-order",
+        "re-ordered",
+        "risky",
+        "A model mapping prefers another.",
+        "Another of its models answers first.",
+    ),
+)
+_LIMITS: Final = (
+    Rule("limit-added", "tightened", "risky", "A limit is added.", "Callers above it get 429."),
+    Rule("limit-removed", "widened", "risky", "A limit is removed.", "Nothing bounds what it bounded."),
+    Rule("limit-raised", "raised", "safe", "A limit is raised.", "Nobody is refused who was not."),
+    Rule("limit-lowered", "lowered", "risky", "A limit is lowered.", "Callers above it get 429."),
+    Rule(
+        "limit-slashed",
+        "lowered",
+        "breaking",
+        "A limit is lowered to less than a tenth.",
+        "So much is no tuning: whoever used half of it is refused most of the time.",
+    ),
+    Rule(
+        "limit-reshaped",
+        "changed",
+        "risky",
+        "A limit allows more at once and less over time, or the other way about.",
+        "Bursts or steady callers get 429.",
+    ),
+    Rule("limit-enforced", "tightened", "risky", "`enforce` is not `shadow` any more.", "What was counted is refused."),
+    Rule("limit-shadowed", "widened", "risky", "`enforce` becomes `shadow`.", "What was refused is let through."),
+)
+_CACHES: Final = (
+    Rule("cache-added", "added", "risky", "A cache is added.", "Callers get answers that were given before."),
+    Rule("cache-removed", "removed", "risky", "A cache is removed.", "Every request is paid for."),
+    Rule(
+        "cache-shared",
+        "widened",
+        "breaking",
+        "`scope` of a cache widens: `caller`, `team`, `router`.",
+        "Answers cross from one tenant to another.",
+    ),
+    Rule("cache-separated", "tightened", "risky", "`scope` of a cache narrows.", "Fewer answers are given again."),
+    Rule("cache-longer", "raised", "risky", "Answers are kept, or given stale, for longer.", "They are older."),
+    Rule("cache-shorter", "lowered", "safe", "Answers are kept, or given stale, for less long.", "They are fresher."),
+    Rule("cache-off", "changed", "risky", "`no-store` or `no-cache` comes or goes.", "What is given again changes."),
+    Rule("cache-forgotten", "changed", "risky", "`seed` of a cache.", "What is kept is forgotten, and paid for again."),
+    Rule("cache-tool-calls", "widened", "risky", "Answers that call tools are kept.", "An agent may go in circles."),
+    Rule(
+        "cache-size",
+        "changed",
+        "safe",
+        "Sizes and buckets of a cache, `tool-calls: false`.",
+        "No answer is wrong by it.",
+    ),
+)
+_CARE: Final = (
+    Rule("timeout-lowered", "tightened", "risky", "A timeout is shorter.", "What took longer fails."),
+    Rule("timeout-raised", "raised", "safe", "A timeout is longer.", "Nothing fails that did not."),
+    Rule(
+        "retries-lowered", "lowered", "risky", "Fewer retries, or a smaller `budget`.", "More failures reach clients."
+    ),
+    Rule(
+        "retries-raised", "raised", "risky", "More retries, or a larger `budget`.", "A provider in trouble gets more."
+    ),
+    Rule("retries-pace", "changed", "safe", "The delays between attempts.", "Outcomes stay the same."),
+    Rule(
+        "content-policy", "changed", "risky", "`on-content-policy`.", "A refusal is final, or another provider answers."
+    ),
+    Rule("on-disconnect", "changed", "risky", "`on-disconnect`.", "Calls that nobody waits for are paid for, or not."),
+    Rule(
+        "losses-rejected",
+        "tightened",
+        "breaking",
+        "`on-loss` becomes `reject`.",
+        "Requests that were served are refused.",
+    ),
+    Rule("losses-allowed", "widened", "risky", "`on-loss` becomes `allow`.", "Hints are dropped."),
+    Rule("prompt-cache", "re-priced", "risky", "`prompt-cache`.", "Marked prefixes are billed otherwise."),
+)
+_ACCESS: Final = (
+    Rule(
+        "auth-opened", "widened", "breaking", "`auth.mode` is not `keys` any more.", "Anybody may call, at your cost."
+    ),
+    Rule("auth-closed", "tightened", "breaking", "`auth.mode` becomes `keys`.", "Callers without a key are refused."),
+    Rule("auth-said", "changed", "safe", "`auth.mode: open` is said, or not.", "It was open on loopback already."),
+    Rule("auth-pepper", "changed", "breaking", "`auth.pepper`.", "No key with a keyed hash is known any more."),
+    Rule("key-added", "added", "risky", "A caller's key is added.", "One more may call."),
+    Rule("key-removed", "removed", "breaking", "A caller's key is removed.", "Its bearer gets 401."),
+    Rule("key-replaced", "changed", "breaking", "A key's `hash`, at once.", "The bearer of the old one gets 401."),
+    Rule("key-rotated", "changed", "safe", "A key's `hash`, the old one in `previous`.", "Both are good for a while."),
+    Rule("key-retired", "tightened", "risky", "`previous` of a key goes or ends sooner.", "The old secret gets 401."),
+    Rule("key-retained", "widened", "risky", "`previous` of a key is added or ends later.", "An old secret is good."),
+    Rule("key-expires-sooner", "tightened", "risky", "A key expires, or sooner.", "Its bearer gets 401 from then on."),
+    Rule("key-expires-later", "widened", "risky", "A key expires later, or never.", "A lost key is good for longer."),
+    Rule("key-team", "changed", "risky", "The team of a key or of an issuer.", "Limits and cache are another team's."),
+    Rule(
+        "key-signing-required", "tightened", "breaking", "`signing` becomes `required`.", "Unsigned requests get 401."
+    ),
+    Rule("key-signing", "changed", "risky", "`signing` otherwise.", "What proves the caller changes."),
+    Rule("key-signing-secret", "changed", "breaking", "`signing-secret`.", "Signatures with the old one get 401."),
+    Rule(
+        "access-narrowed",
+        "tightened",
+        "breaking",
+        "A list of routers, models, providers or networks of a key or an issuer allows less.",
+        "Requests that were served get 403.",
+    ),
+    Rule("access-widened", "widened", "risky", "Such a list allows more.", "A caller reaches what it did not."),
+    Rule("issuer-added", "added", "risky", "An issuer of tokens is added.", "All its bearers may call."),
+    Rule("issuer-removed", "removed", "breaking", "An issuer of tokens is removed.", "Its bearers get 401."),
+    Rule(
+        "issuer-narrowed",
+        "tightened",
+        "breaking",
+        "An issuer has fewer audiences or algorithms, or more required claims.",
+        "Tokens that were good get 401.",
+    ),
+    Rule(
+        "issuer-widened",
+        "widened",
+        "risky",
+        "An issuer has more audiences or algorithms, or fewer required claims.",
+        "Tokens are good that were not.",
+    ),
+    Rule(
+        "issuer-changed",
+        "changed",
+        "risky",
+        "Claims, teams, keys or leeway of an issuer.",
+        "Bearers are read otherwise.",
+    ),
+)
+_PROVIDERS: Final = (
+    Rule("provider-added", "added", "safe", "A provider is added.", "No router sends to it by that alone."),
+    Rule("provider-removed", "removed", "breaking", "A provider is removed.", "Its direct URL answers 404."),
+    Rule("provider-disabled", "tightened", "breaking", "`enabled: false`.", "It is taken out of every router."),
+    Rule("provider-enabled", "widened", "risky", "`enabled: true`.", "Routers that list it send to it."),
+    Rule("provider-address", "changed", "breaking", "`base-url`.", "Prompts and credentials go to another server."),
+    Rule("provider-dialect", "changed", "breaking", "`dialect` or `api-version`.", "Another wire format is spoken."),
+    Rule("provider-auth", "changed", "breaking", "`auth`.", "The credential is sent otherwise."),
+    Rule(
+        "provider-account",
+        "changed",
+        "risky",
+        "`project`, `region`, `deployments`.",
+        "Another account or place answers.",
+    ),
+    Rule("provider-headers", "changed", "risky", "`headers`.", "It is told something else."),
+    Rule("provider-key-added", "added", "safe", "A credential is added.", "There is more room."),
+    Rule("provider-key-removed", "removed", "risky", "A credential is removed.", "There is less room."),
+    Rule(
+        "provider-keyless",
+        "removed",
+        "breaking",
+        "The last credential is removed.",
+        "It falls back to the environment, or is off.",
+    ),
+    Rule("provider-key-changed", "changed", "risky", "A credential is another.", "Another account pays."),
+    Rule("key-room-lowered", "lowered", "risky", "`limit` of a credential is lower, or new.", "There is less room."),
+    Rule(
+        "key-room-raised", "raised", "safe", "`limit` of a credential is higher, or gone.", "The provider may say 429."
+    ),
+    Rule("models-narrowed", "tightened", "risky", "`models` of a provider are fewer.", "Requests go elsewhere."),
+    Rule(
+        "models-refused", "tightened", "breaking", "... with `models-closed`, or that is said.", "Requests are refused."
+    ),
+    Rule("models-widened", "widened", "safe", "`models` are more, or `models-closed` is gone.", "More is served."),
+    Rule("operations-narrowed", "tightened", "breaking", "`operations` are fewer.", "Requests are refused."),
+    Rule("operations-widened", "widened", "safe", "`operations` are more.", "More is served."),
+    Rule("pacing", "changed", "safe", "`key-pool`, `breaker`, `stream-usage`.", "It is the gateway's own care."),
+)
+_SERVER: Final = (
+    Rule(
+        "listen", "changed", "breaking", "`host`, `port`, or whether there is `tls`.", "Clients call the old address."
+    ),
+    Rule("certificate", "changed", "risky", "Files of `tls`.", "Clients see another certificate."),
+    Rule("accepted-less", "lowered", "risky", "`max-body-size` or `max-header-size` is smaller.", "More is refused."),
+    Rule("accepted-more", "raised", "safe", "`max-body-size` or `max-header-size` is larger.", "Less is refused."),
+    Rule("engine", "changed", "risky", "`engine`, `upstream-engine`.", "Other code moves the bytes."),
+    Rule("proxies", "changed", "risky", "`trusted-proxies`.", "Callers' addresses are read otherwise."),
+    Rule("process", "changed", "safe", "`workers`, `logging`.", "Answers stay the same."),
+    Rule("store", "changed", "risky", "`store.url` or `key-prefix`.", "Counts and kept answers begin anew."),
+    Rule("store-outage", "changed", "risky", "`store.on-outage`.", "An outage refuses, or lets through."),
+    Rule("store-link", "changed", "safe", "`store.timeout` or `client`.", "It is the same store."),
+    Rule("other", "changed", "risky", "Whatever has no rule of its own.", "It has not been judged."),
+)
+SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
+    "Routers": _ROUTERS, "Limits": _LIMITS, "Caches": _CACHES, "Retries, timeouts and losses": _CARE,
+    "Access": _ACCESS, "Providers": _PROVIDERS, "Server and store": _SERVER,
+})  # fmt: skip
+
+
+def _by_code(rules: Iterable[Rule]) -> Mapping[str, Rule]:
+    return MappingProxyType({rule.code: rule for rule in rules})
+
+
+RULES: Final = _by_code(rule for rules in SECTIONS.values() for rule in rules)
+
+
+def severity_tables() -> str:
+    """The rules as Markdown."""
+    parts = []
+    for title, rules in SECTIONS.items():
+        rows = [f"| {rule.what} | {rule.kind} | {rule.severity} | {rule.why} |" for rule in rules]
+        parts.append("\n".join([f"#### {title}", "", "| what | kind | severity | why |", "|---|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
