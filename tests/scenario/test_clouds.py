@@ -88,8 +88,13 @@ async def test_an_openai_client_is_answered_by_gemini_at_vertex(serve: Serve) ->
     assert (sent.path, sent.key) == (f"{GEMINI_AT}:generateContent", "ya29.first-token-000")
     question = only(served, TOKENS)
     [assertion] = parse_qs(question.body.decode())["assertion"]
-    options = {"verify_exp": False, "verify_iat": False}
-    claims = jwt.decode(assertion, public_pem(), ["RS256"], audience=f"https://{TOKENS}/token", options=options)
+    claims = jwt.decode(
+        assertion,
+        public_pem(),
+        ["RS256"],
+        audience=f"https://{TOKENS}/token",
+        options={"verify_exp": False, "verify_iat": False},
+    )
     assert claims["iss"] == "gateway@acme.iam.gserviceaccount.com"
 
 
@@ -210,7 +215,7 @@ async def test_a_bad_file_in_the_environment_is_named(
 async def test_the_metadata_server_is_asked_where_the_environment_says(serve: Serve) -> None:
     text = "providers: {vertex: {keys: [{google: metadata}], project: p}}\n"
     served = serve(
-        text + "routers: {r: {load-balance: {chat: {providers: [vertex]}}}}", {"GCE_METADATA_HOST": "meta.test:80"}
+        text + "routers: {r: {load-balance: {chat: {providers: [vertex]}}}}", {"GCE_METADATA_HOST": "meta.test"}
     )
     served.upstream.on("meta.test", lends("ya29.of-the-machine"))
     served.upstream.on("aiplatform.googleapis.com", ok(generate_reply("Hello")))
