@@ -33,8 +33,11 @@ check: dev ## lint, format, types, layers, the shipped config and schema
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(PY) -m gateway.cli check routers.yaml
+	$(PY) -m gateway.cli test routers.test.yaml
 	@$(PY) -m gateway.cli schema | cmp -s - schemas/routers.schema.json \
 		|| { echo "schemas/routers.schema.json is stale: make schema" >&2; exit 1; }
+	@$(PY) -m gateway.cli schema --tests | cmp -s - schemas/policy-test.schema.json \
+		|| { echo "schemas/policy-test.schema.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --docs | cmp -s - docs/configuration.md \
 		|| { echo "docs/configuration.md is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --providers | cmp -s - docs/providers.md \
@@ -47,6 +50,7 @@ format: dev ## put the source into its one format
 schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and what of helm/ follows from them
 	@mkdir -p schemas
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
+	$(PY) -m gateway.cli schema --tests > schemas/policy-test.schema.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
 	$(PY) tools/make_chart.py

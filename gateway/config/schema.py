@@ -15,20 +15,26 @@ ID = "urn:router-gateway:routers.schema.json"
 
 
 def routers_schema() -> Schema:
-    """Draft 2020-12. Definitions are sorted by name, so that the file has one text."""
-    generated = msgspec.json.schema(Spec)
+    """Draft 2020-12."""
+    return schema_of(Spec, ID, "routers.yaml", "The configuration of router-gateway.")
+
+
+def schema_of(root: type[msgspec.Struct], name: str, title: str, description: str) -> Schema:
+    """The schema of a file whose outermost mapping is `root`. Definitions are sorted by name, so that it has one text.
+    name: its `$id`."""
+    generated = msgspec.json.schema(root)
     definitions = cast("dict[str, Schema]", generated["$defs"])
-    root = definitions.pop("Spec")
+    outermost = definitions.pop(root.__name__)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": ID,
-        **root,
-        "title": "routers.yaml",
-        "description": "The configuration of router-gateway.",
+        "$id": name,
+        **outermost,
+        "title": title,
+        "description": description,
         "$defs": dict(sorted(definitions.items())),
     }
 
 
-def schema_text() -> str:
-    """As it stands in schemas/routers.schema.json."""
-    return msgspec.json.format(msgspec.json.encode(routers_schema()), indent=2).decode() + "\n"
+def schema_text(schema: Schema | None = None) -> str:
+    """A schema as its file in schemas/ has it, by default that of routers.yaml."""
+    return msgspec.json.format(msgspec.json.encode(schema or routers_schema()), indent=2).decode() + "\n"

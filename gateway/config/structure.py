@@ -19,7 +19,7 @@ from jsonschema.validators import extend
 from gateway.config.names import router_name_problem
 from gateway.config.origins import Origins
 from gateway.config.problem import Path, Problem
-from gateway.config.schema import routers_schema
+from gateway.config.schema import Schema, routers_schema
 from gateway.config.spec import KEY_HASH, KEY_NAME
 from gateway.core.moments import MOMENT
 from gateway.core.units import DURATION, SIZE
@@ -67,9 +67,12 @@ _VALIDATOR: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave 
 )
 
 
-def structure_problems(document: object, origins: Origins, fallback: str) -> dict[Path, Problem]:
-    """Every problem of structure by its place. fallback: what to say should the schema find none."""
-    validator = _VALIDATOR(routers_schema())
+def structure_problems(
+    document: object, origins: Origins, fallback: str, schema: Schema | None = None
+) -> dict[Path, Problem]:
+    """Every problem of structure by its place. fallback: what to say should the schema find none. schema: that of
+    routers.yaml where no other is given."""
+    validator = _VALIDATOR(schema or routers_schema())
     found: dict[Path, Problem] = {}
     for error in validator.iter_errors(document):
         for path, problem in _explain(error, origins):
@@ -105,7 +108,8 @@ def _explain(error: ValidationError, origins: Origins) -> Iterator[Found]:
         case "enum":
             yield path, _not_allowed(path, cast("list[object]", demanded), error.instance, origins)
         case "pattern":
-            yield path, _bad_format(path, str(demanded), origins)
+            described = cast("Mapping[str, object]", error.schema).get("description", "")
+            yield path, _bad_format(path, str(demanded), origins, str(described))
         case "minimum" | "maximum":
             bound = "at least" if error.validator == "minimum" else "at most"
             yield path, origins.error("out-of-range", path, f"must be {bound} {demanded}")
@@ -194,8 +198,9 @@ def _not_allowed(path: Path, allowed: list[object], instance: object, origins: O
     )
 
 
-def _bad_format(path: Path, pattern: str, origins: Origins) -> Problem:
-    what, hint = _PATTERNS.get(pattern, ("what is expected here", f"it must match {pattern}"))
+def _bad_format(path: Path, pattern: str, origins: Origins, described: str) -> Problem:
+    """described: what the schema says of the value, for patterns that have no words here."""
+    what, hint = _PATTERNS.get(pattern, ("what is expected here", described or f"it must match {pattern}"))
     subject = f"{_quoted(path, origins)} is" if pattern in _SHOWN else "this is"
     return origins.error("bad-format", path, f"{subject} not {what}", hint)
 

@@ -9,7 +9,7 @@ call gets, and a record of every call) and ready scripts. A call is open from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -65,6 +65,7 @@ class Sent:
     host: str
     at: float
     task: asyncio.Task[Any] | None = None
+    script: Script | None = None
     read: int = 0
     end: Literal["", "complete", "failed", "cancelled"] = ""
     ended_at: float = 0.0
@@ -89,9 +90,7 @@ class Sent:
     @property
     def key(self) -> str:
         """The credential that was sent, in whatever header."""
-        headers = self.headers
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        return bearer or headers.get("x-api-key") or headers.get("x-goog-api-key") or ""
+        return key_of(self.headers)
 
     def json(self) -> Any:
         return msgspec.json.decode(self.request.body)
@@ -100,6 +99,12 @@ class Sent:
         if not self.end:
             self.end = end
             self.ended_at = _now()
+
+
+def key_of(headers: Mapping[str, str]) -> str:
+    """The credential in a request's headers, whatever their dialect; empty where there is none."""
+    bearer = headers.get("authorization", "").removeprefix("Bearer ")
+    return bearer or headers.get("x-api-key") or headers.get("x-goog-api-key") or headers.get("api-key") or ""
 
 
 Answer = Script | Callable[[UpstreamRequest, int], Script]
@@ -120,9 +125,10 @@ class _Host:
 
 @dataclass(slots=True)
 class ScriptedTransport:
-    """Answers by host; a host that nobody scripted refuses. sent: every call, in order."""
+    """Answers by host. sent: every call, in order. otherwise: what hosts do that nobody scripted; None refuses."""
 
     sent: list[Sent] = field(default_factory=list)
+    otherwise: Answer | None = None
     closed: bool = False
     _hosts: dict[str, _Host] = field(default_factory=dict)
 
@@ -154,7 +160,7 @@ class ScriptedTransport:
         host = urlsplit(request.url).netloc
         call = Sent(request, host, _now(), asyncio.current_task())
         self.sent.append(call)
-        script = self._hosts[host].next(request) if host in self._hosts else refuse()
+        call.script = script = self._next(host, request)
         try:
             return await self._answer(call, script)
         except asyncio.CancelledError:
@@ -163,6 +169,13 @@ class ScriptedTransport:
         except UpstreamFault:
             call.settle("failed")
             raise
+
+    def _next(self, host: str, request: UpstreamRequest) -> Script:
+        if host in self._hosts:
+            return self._hosts[host].next(request)
+        if self.otherwise is None:
+            return refuse()
+        return self.otherwise if isinstance(self.otherwise, Script) else self.otherwise(request, len(self.sent) - 1)
 
     async def close(self) -> None:
         self.closed = True

@@ -73,13 +73,14 @@ class _JumpingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """loop.time() starts at START and moves only from timer to timer."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_jumps: int | None = None) -> None:
         selector = _JumpingSelector()
         super().__init__(selector)
         selector.must_wait = self._pass_idle_time
         selector.describe = self._describe_deadlock
         self._now = START
         self._jumps = 0
+        self._max_jumps = max_jumps or MAX_JUMPS
         self._jobs = 0
 
     def time(self) -> float:
@@ -116,8 +117,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 return True
             raise Deadlock(self._describe_deadlock())
         self._jumps += 1
-        if self._jumps > MAX_JUMPS:
-            raise Deadlock(f"{MAX_JUMPS} timers have fired, virtual time is {self._now}: a loop of timers never ends")
+        if self._jumps > self._max_jumps:
+            raise Deadlock(
+                f"{self._max_jumps} timers have fired, virtual time is {self._now}: a loop of timers never ends"
+            )
         self._now = max(self._now, timers[0].when())
         return False
 
@@ -130,9 +133,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return "\n".join(lines)
 
 
-def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_virtual(coroutine: Coroutine[Any, Any, T], max_jumps: int | None = None) -> T:
     """Run to the end on a fresh VirtualLoop. Raises Deadlock."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(max_jumps)) as runner:
         return runner.run(coroutine)
 
 

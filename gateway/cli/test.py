@@ -1,0 +1,105 @@
+"""`gateway test`: unit tests of policies, played on virtual time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from gateway.config.problem import ConfigError
+from gateway.rehearsal.outcome import FileOutcome, junit, perform, shown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[FILE|FOLDER...] [-k PATTERN] [--junit FILE] [--watch]."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="files, or folders of *.test.yaml; this folder if none is given",
+    )
+    parser.add_argument(
+        "-k", dest="pattern", default="", metavar="PATTERN", help="only cases whose name has this in it"
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report, too")
+    parser.add_argument("--watch", action="store_true", help="run again whenever a file changes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """1 when a case fails, a file is broken, or there is nothing to run."""
+    if not args.watch:
+        return _run_once(args)[0]
+    from watchfiles import watch
+
+    while True:
+        _, files = _run_once(args)
+        folders = {path.resolve().parent for path in files} or {Path.cwd()}
+        sys.stdout.write(f"waiting for a change in {', '.join(sorted(map(str, folders)))}\n")
+        sys.stdout.flush()
+        names = {path.resolve() for path in files}
+        for changes in watch(*folders, recursive=False):
+            if not names or any(Path(changed).resolve() in names for _, changed in changes):
+                break
+
+
+def _run_once(args: argparse.Namespace) -> tuple[int, list[Path]]:
+    files, problem = _files(args.paths)
+    if problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1, files
+    started = time.monotonic()
+    outcomes: list[FileOutcome] = []
+    read: list[Path] = []
+    broken = 0
+    for path in files:
+        try:
+            outcome = perform(path, args.pattern, lambda passed: _dot(passed=passed))
+        except ConfigError as error:
+            broken += 1
+            read.append(path)
+            sys.stdout.write("E" if outcomes else "")
+            sys.stdout.write("".join(f"\n{problem}" for problem in error.problems).lstrip("\n") + "\n")
+            continue
+        outcomes.append(outcome)
+        read += outcome.files
+    cases = [case for outcome in outcomes for case in outcome.cases]
+    failed = [case for case in cases if case.failures]
+    sys.stdout.write("\n" if cases else "")
+    sys.stdout.write("".join(f"\n{shown(case)}\n" for case in failed))
+    counts = [f"{len(cases) - len(failed)} passed", f"{len(failed)} failed" if failed else ""]
+    counts.append(f"{broken} file{'' if broken == 1 else 's'} broken" if broken else "")
+    sys.stdout.write(f"{', '.join(filter(None, counts))} in {time.monotonic() - started:.2f} s\n")
+    if args.junit is not None:
+        try:
+            args.junit.write_bytes(junit(outcomes))
+        except OSError as error:
+            sys.stderr.write(f"{args.junit}: it cannot be written: {(error.strerror or '').lower()}\n")
+            return 1, read
+    if not cases and not broken:
+        sys.stderr.write(f"no case has `{args.pattern}` in its name\n")
+    return int(bool(failed or broken or not cases)), read
+
+
+def _dot(*, passed: bool) -> None:
+    sys.stdout.write("." if passed else "F")
+    sys.stdout.flush()
+
+
+def _files(paths: list[Path]) -> tuple[list[Path], str]:
+    """The files to run, and what is wrong with that."""
+    found: list[Path] = []
+    for path in paths or [Path()]:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        below = sorted(
+            file
+            for file in path.rglob("*.test.yaml")
+            if not any(part.startswith(".") or part == "node_modules" for part in file.relative_to(path).parts)
+        )
+        if not below:
+            return found, f"{path}: there is no *.test.yaml in this folder"
+        found += below
+    return list(dict.fromkeys(found)), ""
