@@ -62,7 +62,7 @@ def opened(text: str, beside: str = "") -> Iterator[Source]:
         file = root / name
         if file.is_dir():
             file /= DEFAULT_NAME
-        if not file.is_file():
+        if not file.is_file() or not file.resolve().is_relative_to(root):
             raise SourceError(f"{revision}: there is no {name} in it; write {_MARK}{revision}:PATH")
         yield Source(file, root, revision)
 
@@ -93,7 +93,15 @@ def _unpack(top: Path, commit: str, name: str, folder: Path) -> None:
         archive = _git(top, "archive", "--format=tar", commit, "--", pattern)
         if archive is not None:
             with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                tar.extractall(folder, filter="data")
+                tar.extractall(folder, filter=_harmless)
+
+
+def _harmless(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """A link that leads out of the repository is left out, as if it led nowhere."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.FilterError:
+        return None
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
