@@ -79,7 +79,10 @@ def _top(text: str) -> Path:
 
 def _inside(beside: str, top: Path) -> str:
     """The path within the repository of the other side's file, or of the usual name where that is none."""
-    path = Path(beside) if beside and Path(beside).exists() else Path(DEFAULT_NAME)
+    there = bool(beside) and Path(beside).exists()
+    if not there and (said := beside.removeprefix(_MARK).partition(":")[2]):
+        return said
+    path = Path(beside) if there else Path(DEFAULT_NAME)
     if path.is_dir():
         path /= DEFAULT_NAME
     path = path.resolve()
@@ -93,7 +96,7 @@ def _unpack(top: Path, commit: str, name: str, folder: Path) -> None:
         archive = _git(top, "archive", "--format=tar", commit, "--", pattern)
         if archive is not None:
             with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                tar.extractall(folder, filter=_harmless)
+                tar.extractall(folder, filter=_harmless)  # noqa: S202  # that is what the filter is for
 
 
 def _harmless(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
