@@ -24,8 +24,11 @@ MAX_WHOLE: Final = 256 * 1024 * 1024
 IDLE: Final = 30.0
 """Seconds that an unused connection is kept."""
 
-DIRECT: Final = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-"""This machine is never asked for at a proxy."""
+DIRECT: Final = (
+    "all://localhost", "all://127.0.0.1", "all://[::1]",
+    "all://metadata.google.internal", "all://169.254.169.254", "all://169.254.170.2", "all://169.254.170.23",
+)  # fmt: skip
+"""This machine is never asked for at a proxy, nor is what a cloud tells it of itself (see proxies.py)."""
 
 
 class HttpxTransport:

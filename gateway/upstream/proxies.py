@@ -2,7 +2,7 @@
 
 What lives here: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY read as curl reads them. The law:
 a request to this machine is never proxied, whatever the environment says, or a local model server
-would be asked for at the proxy.
+would be asked for at the proxy, and a cloud's metadata would be the proxy's own machine's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 LOOPBACK: Final = ("localhost", "127.0.0.0/8", "::1")
+METADATA: Final = ("metadata.google.internal", "169.254.0.0/16")
+"""Where a cloud tells a machine or a container who it is."""
 
 
 class Proxies(msgspec.Struct, frozen=True):
@@ -36,5 +38,5 @@ def read_proxies(environ: Mapping[str, str]) -> Proxies:
     return Proxies(
         http=plain or everything,
         https=read("https_proxy") or everything,
-        bypass=",".join(filter(None, (read("no_proxy"), *LOOPBACK))),
+        bypass=",".join(filter(None, (read("no_proxy"), *LOOPBACK, *METADATA))),
     )

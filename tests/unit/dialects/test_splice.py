@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.core.errors import GatewayError
-from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model
+from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model, without_model
 
 
 def test_only_the_value_of_model_changes() -> None:
@@ -85,3 +85,17 @@ def test_a_form_without_a_model_gets_one() -> None:
     out = with_multipart_model(form, KIND, "m")
     assert out.endswith(form)
     assert b'name="model"\r\n\r\nm\r\n--B' in out
+
+
+def test_a_model_is_taken_out_and_what_is_demanded_put_in() -> None:
+    body = b'{"model":"m","messages":[{"model":"inner"}],"max_tokens": 1.50}'
+    out = without_model(body, {"anthropic_version": "vertex-2023-10-16"})
+    assert out == b'{"anthropic_version":"vertex-2023-10-16","messages":[{"model":"inner"}],"max_tokens":1.50}'
+    assert without_model(out, {"anthropic_version": "another"}) == out, "what the client says counts"
+    assert without_model(b'{"m\\u006fdel":"m"}', {}) == b"{}"
+
+
+def test_what_is_no_object_has_no_model_to_take_out() -> None:
+    with pytest.raises(GatewayError) as caught:
+        without_model(b"[]", {})
+    assert caught.value.code == "malformed_body"

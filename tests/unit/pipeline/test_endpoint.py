@@ -164,3 +164,36 @@ def test_a_key_goes_where_the_vendor_wants_it(auth: Auth, header: tuple[str, str
 
 def test_a_provider_without_a_key_gets_no_header() -> None:
     assert authorization("none", Secret("none", "")) is None
+
+
+def test_a_path_of_the_vendors_own_making_has_the_model_in_it() -> None:
+    own = endpoint(
+        surfaces=(
+            Surface(
+                dialect="anthropic",
+                operations=("messages",),
+                root="/v1/p",
+                version="",
+                path="/models/{model}:rawPredict",
+                stream_path="/models/{model}:streamRawPredict",
+            ),
+            Surface(dialect="openai", operations=("chat",), root="/openai", version="", path="/at/{model}{suffix}?v=1"),
+        )
+    )
+    messages, chat = own.sites["anthropic", "messages"], own.sites["openai", "chat"]
+    assert messages.url("/messages", "v1", "claude@1") == f"{ORIGIN}/v1/p/models/claude%401:rawPredict"
+    assert messages.url("/messages", "", "a/b", streamed=True) == f"{ORIGIN}/v1/p/models/a%2Fb:streamRawPredict"
+    assert chat.url("/chat/completions", "v1", "m", streamed=True) == f"{ORIGIN}/openai/at/m/chat/completions?v=1"
+
+
+def test_a_surface_takes_its_own_models_and_one_without_takes_the_rest() -> None:
+    two = endpoint(
+        surfaces=(
+            Surface(dialect="gemini", operations=("generate",)),
+            Surface(dialect="anthropic", operations=("messages",), models=("claude-*",)),
+        )
+    )
+    google, anthropic = two.surfaces
+    assert (google.takes("gemini-2.5-pro"), anthropic.takes("gemini-2.5-pro")) == (True, False)
+    assert (google.takes("claude-opus-5"), anthropic.takes("claude-opus-5")) == (False, True)
+    assert all(site.takes("anything") for site in endpoint().surfaces)

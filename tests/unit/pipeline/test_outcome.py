@@ -26,6 +26,7 @@ def fault(kind: FaultKind, status: int = 0, *, body: bytes = b"", content_type: 
         ("rate-limited", 429, "upstream_rate_limited", 429),
         ("unauthorized", 401, "upstream_unauthorized", 502),
         ("unauthorized", 403, "upstream_unauthorized", 502),
+        ("unauthorized", 0, "upstream_unauthorized", 503),
         ("unavailable", 503, "upstream_failed", 502),
         ("unavailable", 200, "upstream_failed", 502),
         ("context-length", 413, "upstream_context_length", 413),

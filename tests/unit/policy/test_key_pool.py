@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gateway.core.secret import Secret
+from gateway.core.secret import LentSecret, Secret
 from gateway.policy.key_pool import LONGEST_REST, SHORTEST_REST, KeyPool, PoolKey
 
 
@@ -154,3 +154,21 @@ def test_what_an_old_request_learns_after_a_reload_is_known_to_the_new_pool() ->
     new.inherit(old)
     old.cool(key, 101.0, None)
     assert not new.available(101.0)
+
+
+class Lends:
+    async def token(self) -> str:
+        return "token"
+
+    def forget(self) -> None:
+        pass
+
+
+def test_a_key_that_stands_for_tokens_is_known_again_by_who_lends_them() -> None:
+    one, other = Lends(), Lends()
+    old = KeyPool([LentSecret("a", "", one), LentSecret("b", "", one), Secret("c", "")], 60.0, 600.0)
+    for key in ("a", "b", "c"):
+        old.cool(picked(old, 0.0, tuple({"a", "b", "c"} - {key})), 0.0, 50.0)
+    new = KeyPool([LentSecret("a", "", one), LentSecret("b", "", other), LentSecret("c", "", one)], 60.0, 600.0)
+    new.inherit(old)
+    assert new.states(1.0) == [("a", "cooling"), ("b", "active"), ("c", "active")]

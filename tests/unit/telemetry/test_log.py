@@ -255,3 +255,13 @@ def test_libraries_are_heard_from_warnings_upwards(monkeypatch: pytest.MonkeyPat
     logging.getLogger("some.library").warning("something")
     root.setLevel(logging.WARNING)
     assert [msgspec.json.decode(line)["event"] for line in stream.getvalue().splitlines()] == ["something"]
+
+
+def test_what_one_owner_protects_is_replaced_by_its_own_alone() -> None:
+    log = Log(lambda: WALL)
+    log.protect(["of-the-config"])
+    log.protect(["the-first-token"], "token")
+    log.protect(["the-second-token"], "token")
+    assert log.redact("of-the-config the-first-token the-second-token") == f"{MASK} the-first-token {MASK}"
+    log.protect([])
+    assert log.redact("of-the-config the-second-token") == f"of-the-config {MASK}"

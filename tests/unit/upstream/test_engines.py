@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.errors import UpstreamFault
+from gateway.providers.sigv4 import Credentials, sign
 from gateway.upstream.engines import Engine, open_transport
 from gateway.upstream.http1_transport import Http1Transport
 from gateway.upstream.httpx_transport import HttpxTransport
@@ -681,3 +682,35 @@ def test_the_engine_that_was_not_chosen_is_not_imported(chosen: str, other: str)
         f"open_transport({chosen!r}); sys.exit({other!r} in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+async def test_what_was_signed_is_what_is_sent(engine: Engine) -> None:
+    """A path with escapes in it, and a body, arrive as they were when the signature was made."""
+    credentials = Credentials("AKIAABCDEFGHIJKLMNOP", "0123456789abcdef", "session")
+
+    async def script(connection: Connection) -> None:
+        while await connection.read_request():
+            await connection.answer()
+
+    transport = open_transport(engine)
+    async with serve(script) as provider:
+        url = f"{provider.url}/model/arn%3Aaws%3Abedrock%3A%3A1%3Aprofile%2Fa.b-v1%3A0/converse"
+        body = '{"text":"é"}'.encode()
+        headers = [("content-type", "application/json")]
+        signed = sign("POST", url, headers, body, credentials, 1.8e9, "eu-west-1")
+        await transport.send(UpstreamRequest("POST", url, [*headers, *signed], body, False, 5.0))
+        await transport.close()
+        connection = provider.connections[0]
+    line, *rest = connection.head.decode().split("\r\n")
+    arrived = {name.lower(): value for name, _, value in (header.partition(": ") for header in rest)}
+    method, target, _ = line.split(" ")
+    again = sign(
+        method,
+        f"http://{arrived['host']}{target}",
+        [("content-type", arrived["content-type"])],
+        connection.body,
+        credentials,
+        1.8e9,
+        "eu-west-1",
+    )
+    assert dict(again)["authorization"] == arrived["authorization"]

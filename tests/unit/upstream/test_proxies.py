@@ -4,7 +4,7 @@ import pytest
 
 from gateway.upstream.proxies import Proxies, read_proxies
 
-LOCAL = "localhost,127.0.0.0/8,::1"
+LOCAL = "localhost,127.0.0.0/8,::1,metadata.google.internal,169.254.0.0/16"
 
 
 @pytest.mark.parametrize(
