@@ -32,6 +32,11 @@ class RouteApp:
         self._skip = skip
         self._finish = finish
 
+    @property
+    def handler(self) -> Handler:
+        """What answers on this route, without the edge."""
+        return self._handler
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"][self._skip :]
         await self._edge.serve(scope, receive, send, path, self._router, self._handler, self._finish)
