@@ -27,6 +27,11 @@ _ANTHROPIC_TAKES: Final = frozenset(
     ("cache_control", "messages", "model", "output_config", "system", "thinking", "tool_choice", "tools")
 )
 
+# What input_tokens takes: what is read, and not how the answer is to be sampled.
+_RESPONSES_TAKES: Final = frozenset(
+    ("input", "instructions", "model", "parallel_tool_calls", "reasoning", "text", "tool_choice", "tools", "truncation")
+)
+
 
 class _Said(msgspec.Struct, gc=False):
     input_tokens: int | None = None
@@ -92,12 +97,21 @@ def gemini_counting(chat: Codec) -> Codec:
 
 def responses_counting(chat: Codec) -> Codec:
     """`/responses/input_tokens`."""
-    return CountCodec(chat, _never, _as_it_is, lambda count: {"object": "response.input_tokens", "input_tokens": count})
+    return CountCodec(
+        chat, _for_responses, _as_it_is, lambda count: {"object": "response.input_tokens", "input_tokens": count}
+    )
 
 
 def _for_anthropic(body: bytes, model: str) -> bytes:
-    members = _MEMBERS.decode(body)
-    return _encode({name: value for name, value in members.items() if name in _ANTHROPIC_TAKES})
+    return _only(_ANTHROPIC_TAKES, body)
+
+
+def _for_responses(body: bytes, model: str) -> bytes:
+    return _only(_RESPONSES_TAKES, body)
+
+
+def _only(taken: frozenset[str], body: bytes) -> bytes:
+    return _encode({name: value for name, value in _MEMBERS.decode(body).items() if name in taken})
 
 
 def _for_gemini(body: bytes, model: str) -> bytes:
@@ -114,9 +128,4 @@ def _of_gemini(body: bytes) -> bytes:
 
 
 def _as_it_is(body: bytes) -> bytes:
-    return body
-
-
-def _never(body: bytes, model: str) -> bytes:
-    # Nobody is asked in this format by translation: of those who have Responses, few count.
     return body

@@ -157,11 +157,10 @@ ROWS: Final[tuple[Format, ...]] = (
     ),
     Format(
         dialect="openai",
-        operation="responses",
+        operation="count-tokens",
         codec=responses_counting(openai_responses.CODEC),
         suffix="/responses/input_tokens",
         stream_suffix="/responses/input_tokens",
-        asked=False,
         counts=True,
     ),
 )

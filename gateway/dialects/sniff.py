@@ -38,6 +38,7 @@ _KNOWN: Final = (
     Route("openai", "chat", "/chat/completions"),
     Route("openai", "completions", "/completions"),
     Route("openai", "responses", "/responses"),
+    Route("openai", "count-tokens", "/responses/input_tokens", named=False),
     Route("anthropic", "messages", "/messages"),
     Route("anthropic", "count-tokens", "/messages/count_tokens"),
     Route("openai", "embeddings", "/embeddings"),

@@ -23,6 +23,7 @@ OPENAI: Final = Row(
                 "chat",
                 "completions",
                 "responses",
+                "count-tokens",
                 "embeddings",
                 "images",
                 "audio",

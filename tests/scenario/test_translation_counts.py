@@ -68,9 +68,35 @@ async def test_a_longer_request_is_estimated_at_more(serve: Serve) -> None:
     served = serve(MIXED)
     counts = []
     for text in ("x" * 10, "x" * 1000):
-        body = message("gpt-4o", messages=[{"role": "user", "content": text}])
-        counts.append((await served.client.post(f"/router/openai{COUNT}", body)).json()["input_tokens"])
+        body = message("mistral-small-latest", messages=[{"role": "user", "content": text}])
+        counts.append((await served.client.post(f"/router/mistral{COUNT}", body)).json()["input_tokens"])
     assert counts[1] > counts[0] + 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        (COUNT, message("gpt-4o", system="Be brief.", temperature=0.5), {"input_tokens": 9}),
+        ("/v1beta/models/gpt-4o:countTokens", generate(), {"totalTokens": 9}),
+    ],
+)
+async def test_openai_counts_for_others(serve: Serve, path: str, body: object, told: object) -> None:
+    served = serve(MIXED)
+    served.upstream.on("api.openai.com", ok({"object": "response.input_tokens", "input_tokens": 9}))
+    reply = await served.client.post(f"/router/openai{path}", body)
+    assert (reply.status, reply.json()) == (200, told)
+    assert served.upstream.last.path == "/v1/responses/input_tokens"
+    assert {"model", "input"} <= set(served.upstream.last.json()) <= {"model", "input", "instructions"}
+    assert "x-gateway-estimate" not in reply.headers
+
+
+async def test_others_count_for_a_client_of_responses(serve: Serve) -> None:
+    served = serve(MIXED)
+    served.upstream.on(ANTHROPIC, ok({"input_tokens": 17}))
+    asked = {"model": "claude-sonnet-4-5", "input": "Hi"}
+    reply = await served.client.post("/router/anthropic/v1/responses/input_tokens", asked)
+    assert reply.json() == {"object": "response.input_tokens", "input_tokens": 17}
+    assert served.upstream.last.path == COUNT
 
 
 async def test_openai_s_own_count_passes_through(serve: Serve) -> None:
