@@ -24,6 +24,7 @@ def limits(bench: Bench) -> Iterable[Figure]:
             "none": stack.enter_context(bench.ours(1, "no-limit")),
             "memory": stack.enter_context(bench.ours(1, "memory-limit", TWO_SCOPES)),
             "redis": stack.enter_context(bench.ours(1, "redis-limit", TWO_SCOPES, at(redis))),
+            "redis-py": stack.enter_context(bench.ours(1, "redis-py-limit", TWO_SCOPES, at(redis, "redis-py"))),
         }
         runs = Runs()
         ready(*systems.values())
@@ -32,6 +33,7 @@ def limits(bench: Bench) -> Iterable[Figure]:
                 runs.add(name, bench, system)
     yield runs.cost("limits", "limits, memory", "memory", runs, 1.1, "none")
     yield runs.cost("limits", "limits, redis", "redis", runs, 1.3, "none")
+    yield runs.cost("limits", "limits, redis-py", "redis-py", runs, None, "none")
     yield runs.wait("limits", "limits, redis", "redis", runs, 2.0, "none")
 
 
@@ -100,8 +102,8 @@ def redis_server(bench: Bench) -> Iterator[Server]:
         yield server
 
 
-def at(redis: Server) -> dict[str, object]:
-    return {"store": {"url": f"redis://127.0.0.1:{redis.port}"}}
+def at(redis: Server, client: str = "lean") -> dict[str, object]:
+    return {"store": {"url": f"redis://127.0.0.1:{redis.port}", "client": client}}
 
 
 GROUPS: Final[dict[str, Callable[[Bench], Iterable[Figure]]]] = {"limits": limits, "cache": cache}

@@ -18,9 +18,12 @@ pytestmark = pytest.mark.real_time
 PATH = "/router/one/v1/chat/completions"
 
 
-def config(url: str, on_outage: str = "local", capacity: int = 3) -> str:
+with_each_client = pytest.mark.parametrize("client", ["lean", "redis-py"])
+
+
+def config(url: str, on_outage: str = "local", capacity: int = 3, *, client: str = "lean") -> str:
     return f"""
-store: {{url: '{url}', on-outage: {on_outage}, timeout: 5s}}
+store: {{url: '{url}', on-outage: {on_outage}, timeout: 5s, client: {client}}}
 routers:
   one:
     load-balance: {{chat: {{strategy: priority, providers: [alpha]}}}}
@@ -50,16 +53,18 @@ async def outage(served: Served, server: RedisServer) -> None:
         await asyncio.sleep(0)
 
 
-async def test_replicas_share_a_limit(server: RedisServer, tmp_path: Path) -> None:
-    text = config(server.url)
+@with_each_client
+async def test_replicas_share_a_limit(server: RedisServer, tmp_path: Path, client: str) -> None:
+    text = config(server.url, client=client)
     async with gateway(tmp_path, text) as one, gateway(tmp_path, text) as other:
         assert await statuses(one, 2) == [200, 200]
         assert await statuses(other, 2) == [200, 429]
         assert await statuses(one, 1) == [429]
 
 
-async def test_under_local_each_replica_goes_on_by_itself(server: RedisServer, tmp_path: Path) -> None:
-    async with gateway(tmp_path, config(server.url)) as served:
+@with_each_client
+async def test_under_local_each_replica_goes_on_by_itself(server: RedisServer, tmp_path: Path, client: str) -> None:
+    async with gateway(tmp_path, config(server.url, client=client)) as served:
         assert await statuses(served, 2) == [200, 200]
         await outage(served, server)
         assert await statuses(served, 4) == [200, 200, 200, 429]
@@ -83,10 +88,11 @@ async def test_under_open_nothing_is_limited(server: RedisServer, tmp_path: Path
         assert (await served.client.get("/readyz")).status == 200
 
 
+@with_each_client
 async def test_under_closed_requests_are_refused_and_the_gateway_is_not_ready(
-    server: RedisServer, tmp_path: Path
+    server: RedisServer, tmp_path: Path, client: str
 ) -> None:
-    async with gateway(tmp_path, config(server.url, "closed")) as served:
+    async with gateway(tmp_path, config(server.url, "closed", client=client)) as served:
         assert await statuses(served, 1) == [200]
         await outage(served, server)
         reply = await served.client.post(PATH, chat())
@@ -100,11 +106,12 @@ async def test_under_closed_requests_are_refused_and_the_gateway_is_not_ready(
         assert await statuses(served, 1) == [200]
 
 
-async def test_a_reload_with_another_store_goes_over_to_it(server_kind: str, tmp_path: Path) -> None:
+@with_each_client
+async def test_a_reload_with_another_store_goes_over_to_it(server_kind: str, tmp_path: Path, client: str) -> None:
     with run_server(server_kind, tmp_path) as first, run_server(server_kind, tmp_path) as second:
-        async with gateway(tmp_path, config(first.url)) as served:
+        async with gateway(tmp_path, config(first.url, client=client)) as served:
             assert await statuses(served, 4) == [200, 200, 200, 429]
-            assert await served.rewrite(config(second.url))
+            assert await served.rewrite(config(second.url, client=client))
             assert await statuses(served, 4) == [200, 200, 200, 429]
             while clients(first) > 1:
                 await asyncio.sleep(0)
@@ -120,9 +127,10 @@ async def test_a_reload_with_the_same_store_keeps_its_connections(server: RedisS
         assert await statuses(served, 5) == [200, 200, 200, 200, 429], "another capacity begins full"
 
 
-async def test_a_password_is_in_no_line_of_the_log(tmp_path: Path) -> None:
+@with_each_client
+async def test_a_password_is_in_no_line_of_the_log(tmp_path: Path, client: str) -> None:
     with run_server("redis", tmp_path, password="right-0123456789") as server:
-        text = config(server.url.replace("right-", "wrong-"))
+        text = config(server.url.replace("right-", "wrong-"), client=client)
         async with gateway(tmp_path, text) as served:
             assert await statuses(served, 1) == [200]
             (line,) = served.log("store is away")

@@ -18,10 +18,12 @@ from tests.support.scripted import chat_reply, chat_stream, ok, stream
 from tests.support.store_link import linked
 
 pytestmark = pytest.mark.real_time
+with_each_client = pytest.mark.usefixtures("client")
 
 HOLDERS = ("a", "b", "c")
 
 
+@with_each_client
 async def test_an_entry_is_there_for_its_time(server: RedisServer) -> None:
     async with linked(server.url) as link:
         cache = RedisCache(link, "t:")
@@ -48,6 +50,7 @@ def server_keys(server: RedisServer, pattern: str) -> int:
     return len(found)
 
 
+@with_each_client
 async def test_keys_of_many_slots_are_asked_for_one_by_one(server: RedisServer) -> None:
     async with linked(server.url) as link:
         cache = RedisCache(link, "t:", one_slot=True)
@@ -56,6 +59,7 @@ async def test_keys_of_many_slots_are_asked_for_one_by_one(server: RedisServer) 
         assert await cache.get(["r:{c}0", "r:{x}0", "r:{a}0"]) == [b"c", None, b"a"]
 
 
+@with_each_client
 async def test_a_purge_takes_what_begins_so_and_nothing_else(server: RedisServer) -> None:
     async with linked(server.url) as link:
         cache = RedisCache(link, "t:")
@@ -73,6 +77,7 @@ async def test_a_purge_takes_what_begins_so_and_nothing_else(server: RedisServer
         assert await cache.purge("") == 0
 
 
+@with_each_client
 @given(steps=st.lists(st.tuples(st.sampled_from(("take", "release")), st.sampled_from(HOLDERS)), max_size=12))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_script_that_ends_a_lease_does_what_its_twin_does(

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.policy.token_bucket import LARGEST, Rate, refilled
+from gateway.store.library_link import LibraryLink
 from gateway.store.limit_scripts import SETTLE, TAKE
 from gateway.store.link import Part, Script
 from gateway.store.memory_limits import MemoryLimits
@@ -111,6 +112,20 @@ def deep_in_debt(elapsed: int) -> Steps:
 @example(happened=deep_in_debt(2_000_000))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_scripts_and_the_arithmetic_agree_step_by_step(server: RedisServer, happened: Steps) -> None:
+    await agree_step_by_step(server, happened)
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("server_kind", "client"), [("redis", LibraryLink)], ids=["redis-py"], indirect=["client"])
+@given(happened=steps)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_scripts_and_their_replies_are_the_same_by_the_library(
+    server: RedisServer, client: type[LibraryLink], happened: Steps
+) -> None:
+    await agree_step_by_step(server, happened)
+
+
+async def agree_step_by_step(server: RedisServer, happened: Steps) -> None:
     server.cli("FLUSHALL")
     async with linked(server.url) as link:
         twin, now = Twin(), START

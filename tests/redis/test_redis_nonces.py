@@ -12,7 +12,7 @@ from gateway.store.protocol import StoreDown
 from tests.support.redis_server import RedisServer
 from tests.support.store_link import linked
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("client")]
 
 
 def nonces(link: Link) -> RedisNonces:
