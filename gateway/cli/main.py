@@ -19,6 +19,7 @@ VERBS: Final = {
     "test": "play the policy tests of a config",
     "render": "print the effective config, and where each value comes from",
     "explain": "show how a request would be decided, and why",
+    "owners": "say which file defines what, and who approves a change of it",
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",

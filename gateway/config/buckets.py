@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from gateway.config.problem import Path
-from gateway.config.spec import Bucket, KeyLimit, RateLimit
+from gateway.config.spec import Bucket, KeyLimit, LimitCeilings, RateLimit
 from gateway.core.units import seconds
 from gateway.policy.key_room import request_rate, token_rate
 from gateway.policy.limits import Scope
@@ -18,7 +18,7 @@ from gateway.policy.token_bucket import Rate
 MICRO: Final = 1_000_000
 
 
-def buckets_of(limit: RateLimit) -> Iterator[tuple[Path, Scope, Bucket]]:
+def buckets_of(limit: RateLimit | LimitCeilings) -> Iterator[tuple[Path, Scope, Bucket]]:
     """Each bucket, with its path below `rate-limit`."""
     given: tuple[tuple[Scope, Bucket | tuple[Bucket, ...] | None], ...] = (
         ("per-api-key", limit.per_api_key),

@@ -13,6 +13,7 @@ from typing import Final
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_balance import BALANCE_RULES
 from gateway.config.check_cache import CACHE_RULES
+from gateway.config.check_ceilings import CEILING_RULES
 from gateway.config.check_credentials import CREDENTIAL_RULES
 from gateway.config.check_keys import KEY_RULES
 from gateway.config.check_limits import LIMIT_RULES
@@ -39,6 +40,9 @@ RULES: Final[tuple[Rule, ...]] = (
     *MEANING_RULES,
     *REACH_RULES,
     *SECRET_RULES,
+    *CACHE_RULES,
+    *LIMIT_RULES,
+    *CEILING_RULES,
     *STORE_RULES,
 )
 

@@ -160,6 +160,10 @@ def _all_buckets(subject: Subject) -> Iterator[tuple[Path, Bucket]]:
         if policies.rate_limit is not None:
             for place, _, bucket in buckets_of(policies.rate_limit):
                 yield (*path, "rate-limit", *place), bucket
+    ceilings = subject.spec.ceilings
+    if ceilings is not None and ceilings.rate_limit is not None:
+        for place, _, bucket in buckets_of(ceilings.rate_limit):
+            yield ("ceilings", "rate-limit", *place), bucket
     yield from _gateway_key_buckets(subject)
 
 

@@ -188,9 +188,9 @@ def account_addresses(subject: Subject) -> Iterator[Problem]:
 
 
 PROVIDER_RULES: Final[tuple[Rule, ...]] = (
-    own_operations,
     provider_names,
     complete_definitions,
+    own_operations,
     base_urls,
     header_names,
     absent_keys,

@@ -41,6 +41,7 @@ and explanations when the first line of the file is
 _TITLES: Final = {
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
+    "Ceilings": "`ceilings`", "LimitCeilings": "`ceilings.rate-limit`", "Owner": "an entry of `owners`",
     "GatewayKey": "an entry of `auth.keys`", "PreviousHash": "`auth.keys[].previous`",
     "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",

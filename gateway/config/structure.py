@@ -20,7 +20,7 @@ from gateway.config.names import router_name_problem
 from gateway.config.origins import Origins
 from gateway.config.problem import Path, Problem
 from gateway.config.schema import Schema, routers_schema
-from gateway.config.spec import KEY_HASH, KEY_NAME
+from gateway.config.spec import KEY_HASH, KEY_NAME, OWNED_FILES, OWNER_NAME
 from gateway.core.moments import MOMENT
 from gateway.core.units import DURATION, SIZE
 
@@ -42,6 +42,11 @@ _PATTERNS: Final = {
     DURATION: ("a duration", "write `250ms`, `1s`, `5m`, `1h` or `30d`"),
     SIZE: ("a size", "write `64KiB`, `32MiB` or a number of bytes"),
     r"^[0-9]+(\.[0-9]+)?$": ("a weight", "write a decimal that is not negative, such as `'0.7'`"),
+    OWNED_FILES: (
+        "a pattern of files",
+        "write it relative to the main file, without spaces, brackets or `#`: `routers.d/ml-*.yaml`",
+    ),
+    OWNER_NAME: ("somebody who can approve", "write `@user`, `@organisation/team` or an address"),
     r"^https?://": ("a URL", "it begins with `http://` or `https://`"),
     KEY_HASH: (
         "the hash of a key",

@@ -473,6 +473,55 @@ auth:
         ),
         ["1:49 target-unable"],
     ),
+    "a limit above its ceiling, one in the shadow and none": (
+        """\
+ceilings: {rate-limit: {total: {capacity: 60, refill-frequency: 1m}}}
+routers:
+  a: {rate-limit: {total: {capacity: 61, refill-frequency: 2m}}, load-balance: &b {chat: {providers: [openai]}}}
+  b: {rate-limit: {total: {capacity: 2}}, load-balance: *b}
+  c: {rate-limit: {total: {capacity: 1}, enforce: shadow}, load-balance: *b}
+  d: {rate-limit: {per-api-key: {capacity: 1}}, load-balance: *b}
+  e: {load-balance: *b}
+  f: {rate-limit: {total: [{capacity: 9}, {capacity: 60, refill-frequency: 1h}]}, load-balance: *b}
+  g: {rate-limit: {total: {capacity: 1}}, load-balance: *b}
+""",
+        ["3:27 ceiling-limit", "4:27 ceiling-limit", "5:3 ceiling-limit", "6:3 ceiling-limit", "7:3 ceiling-limit"],
+    ),
+    "a ceiling that the global limit keeps to": (
+        ROUTER
+        + """\
+ceilings: {rate-limit: {total: {capacity: 60, refill-frequency: 1m}}}
+global: {rate-limit: {total: {capacity: 60, refill-frequency: 1m}}}
+""",
+        [],
+    ),
+    "a ceiling that cannot be counted": (
+        ROUTER + "ceilings: {rate-limit: {total: {capacity: 1.5, refill-frequency: 0s}}}",
+        ["1:11 ceiling-limit", "2:43 capacity", "2:66 duration-zero"],
+    ),
+    "providers, models and caches beyond their ceilings": (
+        """\
+ceilings: {providers: [openai, anth*], models: ['gpt-4o*', 'anthropic/*'], cache-scope: caller}
+unified-api: {model-mappings: {x: gemini/y}}
+routers:
+  a:
+    cache: {directive: max-age=5, scope: router}
+    model-mappings: {x: [anthropic/y, gpt-5], z: openai/gpt-4o-mini, a: gpt-4}
+    load-balance: {chat: {providers: [openai/gpt-4o, {provider: openai, model: o1}, gemini, anthropic]}}
+""",
+        [
+            "2:35 ceiling-model",
+            "5:42 ceiling-cache",
+            "6:39 ceiling-model",
+            "6:73 ceiling-model",
+            "7:54 ceiling-model",
+            "7:85 ceiling-provider",
+        ],
+    ),
+    "anybody where keys are demanded": (
+        ROUTER + "ceilings: {auth-mode: keys}\nauth: {mode: open}",
+        ["3:14 ceiling-auth"],
+    ),
     "a key that the environment does not have": (
         ROUTER + "providers: {openai: {keys: ['${env:NOT_THERE}', '${env:OPENAI_API_KEY}']}}",
         ["2:29 key-unset"],
@@ -611,10 +660,52 @@ def test_what_was_left_out_is_not_held_against_the_rest(tmp_path: Path) -> None:
     ]
 
 
+OWNED = """\
+include: [teams/*.yaml, other.yaml]
+owners:
+- {files: 'teams/ml-*.yaml', routers: ['ml-*'], providers: [vllm], names: ['@acme/ml']}
+- {files: 'teams/**', routers: [shared]}
+routers: {main: {load-balance: {chat: {providers: [openai]}}}}
+"""
+DEFINED = "{load-balance: {chat: {providers: [openai]}}}"
+OWNER_CASES = {
+    "what is theirs": (
+        "teams/ml-1.yaml",
+        (
+            f"routers: {{ml-a: {DEFINED}, shared: {DEFINED}}}\n"
+            "providers: {vllm: {dialect: openai, base-url: 'http://localhost/v1'}}"
+        ),
+        [],
+    ),
+    "what is another's": (
+        "teams/ml-1.yaml",
+        f"routers: {{ml-a: {DEFINED},\n web: {DEFINED}}}\nproviders: {{openai: {{enabled: true}}}}",
+        ["2:2 owner-other", "3:13 owner-other"],
+    ),
+    "providers where only routers are allowed": (
+        "teams/web.yaml",
+        f"routers: {{shared: {DEFINED}}}\nproviders: {{openai: {{enabled: true}}}}",
+        ["2:13 owner-other"],
+    ),
+    "a file that nobody owns": ("other.yaml", f"routers: {{shared: {DEFINED}}}", ["1:11 owner-missing"]),
+}
+
+
+@pytest.mark.parametrize("name", OWNER_CASES)
+def test_an_included_file_defines_what_its_owner_may(name: str, tmp_path: Path) -> None:
+    file, text, expected = OWNER_CASES[name]
+    (tmp_path / "teams").mkdir()
+    (tmp_path / file).write_text(text)
+    problems = [problem for problem in problems_of(OWNED, tmp_path) if problem.code != "include-empty"]
+    assert in_short(problems) == expected
+    assert all(problem.place.startswith(str(tmp_path / file)) for problem in problems)
+
+
 def test_every_code_of_a_rule_has_a_case() -> None:
     folder = ROOT / "gateway" / "config"
     source = "".join(path.read_text("utf-8") for path in folder.glob("check_*.py"))
-    tried = {line.split()[1] for _, expected in CASES.values() for line in expected}
+    cases = (*CASES.values(), *((text, expected) for _, text, expected in OWNER_CASES.values()))
+    tried = {line.split()[1] for _, expected in cases for line in expected}
     codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", source))
     assert len(codes) > 30
     assert codes - tried == set()
