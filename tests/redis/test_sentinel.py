@@ -61,6 +61,12 @@ def as_list(reply: object) -> list[object]:
     return reply if isinstance(reply, list) else []
 
 
+@pytest.mark.parametrize(
+    ("server_kind", "client"),
+    [("redis", RedisLink), ("valkey", RedisLink), ("redis", LibraryLink)],
+    ids=["redis-lean", "valkey-lean", "redis-redis-py"],
+    indirect=["client"],
+)
 async def test_a_replica_that_was_promoted_is_found_and_a_wrong_name_is_told(watched: Watched) -> None:
     async with linked(watched.url("other")) as link:
         with pytest.raises(StoreDown, match="knows no service 'other'"):
