@@ -110,7 +110,7 @@ class Endpoints:
             auth=auth,
             pool=pool,
             transport=self._runtime.echo if origin.startswith("echo:") else self._runtime.transport,
-            models=(*names, *(m.name for m in row.models)) if not settings.models_closed else names,
+            models=names if settings.models_closed else (*names, *(m.name for one in (row, *vendors) for m in one.models)),
             patterns=(
                 *(m for m in settings.models if _is_pattern(m)),
                 *(family for vendor in vendors for family in vendor.families),

@@ -86,7 +86,7 @@ class Dispatch:
             body = await _read_some(upstream)
             await _close(upstream)
         wall = self._clock.wall()
-        if upstream.status == 401 and isinstance(flight.key.secret, LentSecret):
+        if upstream.status in (401, 403) and isinstance(flight.key.secret, LentSecret):
             flight.key.secret.lender.forget()
         if flight.translation is None:
             return fault_of(call.dialect, upstream.status, upstream.headers, body, wall)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Attempt
+from gateway.core.secret import LentSecret
 from gateway.dialects.translate import Translation
 from gateway.dialects.translate_whole import WholeTranslation
 from gateway.pipeline.target import Target
@@ -73,6 +74,10 @@ class Flight:
         elif verdict.key == "quarantine" and not fault.status:
             # There was no token to ask the provider with: the key is as good as ever when there is one.
             pool.cool(self.key, now, fault.retry_after)
+        elif verdict.key == "quarantine" and fault.status == 401 and isinstance(self.key.secret, LentSecret):
+            # It is the token that was refused, and the next will be another.
+            pool.cool(self.key, now, fault.retry_after)
+            self._tell("provider token refused", {"key": self.key.name})
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
             self._tell("provider key quarantined", {"key": self.key.name, "status": fault.status})

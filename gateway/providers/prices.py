@@ -45,6 +45,9 @@ def price(provider: str, model: str) -> Price | None:
     if rows is None:
         # A server of one's own sends no bill.
         known = CATALOG.get(provider)
+        if known is not None and known.vendors:
+            # Who sells the models of their vendors sells them at their vendors' prices.
+            return next((found for vendor in known.vendors if (found := price(vendor, model)) is not None), None)
         return Price(0, 0, 0, 0, 0) if known is not None and known.local else None
     for name in pinned_names(model):
         if name in rows:

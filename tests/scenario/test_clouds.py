@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.providers.prices import price
 from gateway.providers.sigv4 import read_credentials, sign
 from gateway.upstream.token_source import LEAD, LONGEST_PAUSE
 from tests.support.house import OPENAI, Serve, Served, chat, generate, message
@@ -286,11 +287,38 @@ async def test_without_a_token_another_provider_answers(serve: Serve) -> None:
 
 
 async def test_a_token_that_vertex_refuses_is_replaced(serve: Serve) -> None:
-    served = vertex(serve, status(401, {"error": {"code": 401, "status": "UNAUTHENTICATED"}}), ok(generate_reply("Hi")))
+    refused = status(401, {"error": {"code": 401, "status": "UNAUTHENTICATED"}})
+    served = vertex(serve, ok(generate_reply("Hi")), refused, ok(generate_reply("Hi")))
+    assert (await served.client.post(CHAT, chat("gemini-2.5-flash"))).status == 200
+    await asyncio.sleep(600)
     reply = await served.client.post(CHAT, chat("gemini-2.5-flash"))
     assert (reply.status, reply.headers["x-gateway-error"]) == (502, "upstream_unauthorized")
-    await asyncio.sleep(601)
+    assert [line["key"] for line in served.log("provider token refused")] == ["prod"]
+    assert not served.log("provider key quarantined")
+    await asyncio.sleep(61)
     assert (await served.client.post(CHAT, chat("gemini-2.5-flash"))).status == 200
+    assert [call.key for call in served.upstream.to(HOST)] == [
+        "ya29.first-token-000",
+        "ya29.first-token-000",
+        "ya29.second-token-00",
+    ]
+
+
+async def test_what_vertex_sells_has_its_vendors_names_and_prices(serve: Serve) -> None:
+    served = vertex(serve, ok())
+    listed = {model["id"] for model in (await served.client.get("/router/r/v1/models")).json()["data"]}
+    assert {"gemini-2.5-flash", "claude-sonnet-4-5"} <= listed
+    assert price("vertex", "claude-sonnet-4-5@20250929") == price("anthropic", "claude-sonnet-4-5")
+    assert price("vertex", "gemini-2.5-flash") == price("gemini", "gemini-2.5-flash")
+    assert price("vertex", "of-nobody") is None
+
+
+async def test_a_model_may_be_called_otherwise_at_vertex(serve: Serve) -> None:
+    pinned = VERTEX.replace("region:", "deployments: {claude-sonnet-4-5: claude-sonnet-4-5@20250929}\n    region:")
+    served = vertex(serve, ok(message_reply("Hello")), text=pinned)
+    assert (await served.client.post(MESSAGES, message())).status == 200
+    assert (await served.client.post(CHAT, chat("claude-sonnet-4-5"))).status == 200
+    assert {call.path for call in served.upstream.to(HOST)} == {f"{CLAUDE_AT}%4020250929:rawPredict"}
 
 
 AZURE = """
