@@ -10,7 +10,7 @@ import msgspec
 from gateway.config.buckets import buckets_of, capacity_of, key_rates, listed, period_of
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import Bucket, KeyLimit, ProviderKey, RateLimit
-from gateway.config.subject import Rule, Subject
+from gateway.config.subject import Entry, Rule, Subject
 from gateway.policy.limits import Scope
 from gateway.policy.token_bucket import problem_of
 from gateway.providers.prices import price
@@ -76,24 +76,24 @@ def limits_of_teams(subject: Subject) -> Iterator[Problem]:
 
 def limits_in_dollars(subject: Subject) -> Iterator[Problem]:
     """What costs nothing that is known is not limited."""
+    entries: dict[Path, list[Entry]] = {}
+    for balance in subject.lists:
+        entries.setdefault(balance.path[:-2], []).extend(balance.entries)
     for path, router in subject.routes:
-        if router.rate_limit is None:
-            continue
+        limit = router.rate_limit
+        counted = [place for place, _, bucket in buckets_of(limit) if bucket.unit == "usd"] if limit is not None else []
         unknown = [
             f"{entry.provider}/{entry.model}"
-            for balance in subject.lists
-            if balance.path[: len(path)] == path
-            for entry in balance.entries
+            for entry in (entries.get(path, ()) if counted else ())
             if entry.model and price(entry.provider, entry.model) is None
         ]
-        for place, _, bucket in buckets_of(router.rate_limit) if unknown else ():
-            if bucket.unit == "usd":
-                yield subject.origins.warning(
-                    "limit-unpriced",
-                    (*path, "rate-limit", *place),
-                    f"no price is known for {', '.join(dict.fromkeys(unknown))}: requests to it are not counted here",
-                    "limit `tokens` as well",
-                )
+        for place in counted if unknown else ():
+            yield subject.origins.warning(
+                "limit-unpriced",
+                (*path, "rate-limit", *place),
+                f"no price is known for {', '.join(dict.fromkeys(unknown))}: requests to it are not counted here",
+                "limit `tokens` as well",
+            )
 
 
 class _Bound(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -66,19 +67,18 @@ class _Rendering:
     def document(self) -> Value:
         spec, root = self._spec, self._root
         made: dict[str, Value] = {}
-        for field in msgspec.structs.fields(Spec):
-            name, node = field.encode_name, _member(root, field.encode_name)
-            if field.name == "include":
+        for field, name in _fields(Spec):
+            if field == "include":
                 continue
-            value = getattr(spec, field.name)
-            if field.name == "global_":
+            node, value = _member(root, name), getattr(spec, field)
+            if field == "global_":
                 made[name] = self._route(Policies(), None, (name,))
-            elif field.name == "unified_api":
+            elif field == "unified_api":
                 made[name] = self._route(spec.unified_api, node, (name,))
-            elif field.name == "routers":
+            elif field == "routers":
                 routers = {key: self._route(one, _member(node, key), (name, key)) for key, one in value.items()}
                 made[name] = Value(routers, _origin(node))
-            elif field.name == "providers":
+            elif field == "providers":
                 tuned = {
                     key: self._struct(one or Provider(), _member(node, key), (name, key)) for key, one in value.items()
                 }
@@ -92,13 +92,12 @@ class _Rendering:
         outer, above = self._spec.global_, _member(self._root, "global")
         made = self._struct(route, node, path).value
         assert isinstance(made, dict)
-        for field in msgspec.structs.fields(Policies):
-            name = field.encode_name
+        for field, name in _fields(Policies):
             if name in made:
                 continue
-            if field.name in _HANDED_DOWN or path == ("global",):
-                said = getattr(outer, field.name)
-                value = _UNSAID.get(field.name) if said is None else said
+            if field in _HANDED_DOWN or path == ("global",):
+                said = getattr(outer, field)
+                value = _UNSAID.get(field) if said is None else said
                 rendered = self._any(value, _member(above, name), ("global", name))
                 if rendered is not None:
                     made[name] = rendered
@@ -110,16 +109,15 @@ class _Rendering:
             assert isinstance(inherited.value, dict)
             more = own.value if own is not None and isinstance(own.value, dict) else {}
             made["model-mappings"] = Value({**inherited.value, **more}, (own or inherited).origin)
-        order = [field.encode_name for field in msgspec.structs.fields(type(route))]
+        order = [name for _, name in _fields(type(route))]
         return Value({name: made[name] for name in order if name in made}, _origin(node))
 
     def _struct(self, value: msgspec.Struct, node: Node | None, path: Path) -> Value:
         made: dict[str, Value] = {}
-        for field in msgspec.structs.fields(value):
-            name = field.encode_name
+        for field, name in _fields(type(value)):
             if (*path, name) == ("auth", "keys-file"):
                 continue
-            rendered = self._any(getattr(value, field.name), _member(node, name), (*path, name))
+            rendered = self._any(getattr(value, field), _member(node, name), (*path, name))
             if rendered is not None:
                 made[name] = rendered
         return Value(made, _origin(node))
@@ -163,6 +161,12 @@ class _Rendering:
         if folder == self._folder or "${file:" not in text:
             return text
         return _FILE.sub(lambda found: f"${{file:{os.path.relpath(folder / found[1], self._folder)}}}", text)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """Of each field its name here and in the file."""
+    return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(kind))
 
 
 def _default(value: object) -> Value:
