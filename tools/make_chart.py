@@ -216,13 +216,18 @@ def _of(value: Value) -> Schema:
 
 
 def _moved(node: Any) -> Any:
-    """The same schema, its definitions found under other names."""
-    if isinstance(node, dict):
-        return {
-            key: inner.replace("#/$defs/", "#/$defs/routers-") if key == "$ref" else _moved(inner)
-            for key, inner in node.items()
-        }
-    return [_moved(inner) for inner in node] if isinstance(node, list) else node
+    """The same schema, its definitions found under other names, and a text with a reference (`${env:NAME}`) allowed
+    where a text must have a form: what it stands for is known in the Pod alone, and `gateway check` looks at that."""
+    if isinstance(node, list):
+        return [_moved(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    moved = {key: _moved(inner) for key, inner in node.items()}
+    if isinstance(reference := moved.get("$ref"), str):
+        moved["$ref"] = reference.replace("#/$defs/", "#/$defs/routers-")
+    if isinstance(form := moved.get("pattern"), str):
+        moved["pattern"] = rf"\$\{{(env|file):|{form}"
+    return moved
 
 
 def readme() -> str:
