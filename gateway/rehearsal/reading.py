@@ -113,7 +113,7 @@ def _environment(config: Path, own: Mapping[str, str], cases: Sequence[Case]) ->
 def _made_up(variable: str) -> str:
     if variable.endswith("URL"):
         return "memory://" if re.search("REDIS|STORE|VALKEY", variable) else f"http://{variable.lower()}.test"
-    return f"made-up-{variable.lower().replace('_', '-')}"
+    return f"made-up-value-of-{variable.lower().replace('_', '-')}"
 
 
 def _is_status(problem: Problem) -> bool:
