@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 from genai_prices import extract_usage
 
-from gateway.core.exchange import Call
+from gateway.core.exchange import Call, Dialect
 from gateway.core.usage import Usage
 from gateway.dialects import anthropic, bedrock, cohere, gemini, openai_chat, openai_responses
+from gateway.dialects.embedding import Embeddings, EmbedRequest
+from gateway.dialects.embeddings import cohere as cohere_embeddings
+from gateway.dialects.embeddings import gemini as gemini_embeddings
+from gateway.dialects.embeddings import openai as openai_embeddings
 from gateway.dialects.tap import tap_for, usage_of
+from gateway.dialects.whole import WholeCodec
 
 CHAT = Call("openai", "chat", "/chat/completions")
 RESPONSES = Call("openai", "responses", "/responses")
@@ -260,6 +265,60 @@ def test_a_codec_counts_as_the_oracle_does(provider: str, flavor: str, call: Cal
     if codec is not None:
         answer = codec.read_reply(json.dumps(reply).encode(), [])
         assert counts(answer.usage) == counts_of(provider, flavor, reply)
+
+
+@pytest.mark.parametrize(
+    ("provider", "flavor", "dialect", "codec", "reply"),
+    [
+        (
+            "openai",
+            "embeddings",
+            "openai",
+            openai_embeddings.CODEC,
+            {
+                "object": "list",
+                "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+                "model": "text-embedding-3-small",
+                "usage": {"prompt_tokens": 8, "total_tokens": 8},
+            },
+        ),
+        (
+            "google",
+            "default",
+            "gemini",
+            gemini_embeddings.BATCH,
+            {
+                "embeddings": [{"values": [0.5]}],
+                "usageMetadata": {"promptTokenCount": 8},
+                "modelVersion": "gemini-embedding-001",
+            },
+        ),
+        (
+            "cohere",
+            "embeddings",
+            "cohere",
+            cohere_embeddings.CODEC,
+            {
+                "id": "e-1",
+                "model": "embed-v4.0",
+                "embeddings": {"float": [[0.5]]},
+                "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 8}},
+            },
+        ),
+    ],
+)
+def test_embeddings_are_counted_as_the_oracle_counts_them(
+    provider: str,
+    flavor: str,
+    dialect: Dialect,
+    codec: WholeCodec[EmbedRequest, Embeddings],
+    reply: Reply,
+) -> None:
+    known = extract_usage(reply, provider_id=provider, api_flavor=flavor).usage
+    body = json.dumps(reply).encode()
+    assert usage_of(Call(dialect, "embeddings", ""), body)[0] == Usage(known.input_tokens or 0)
+    read = codec.read_reply(body, [], EmbedRequest(model="e-1", inputs=("a",)))
+    assert read.usage == Usage(known.input_tokens or 0)
 
 
 def test_bedrock_is_counted_by_its_codec() -> None:
