@@ -102,6 +102,10 @@ class Endpoints:
         # Without a key it knows no more than its own row: it would only stand in the way of who has one.
         vendors = tuple(CATALOG[vendor] for vendor in row.vendors) if secrets else ()
         names = (*settings.deployments, *(m for m in settings.models if not _is_pattern(m)))
+        patterns = tuple(m for m in settings.models if _is_pattern(m))
+        if not settings.models_closed:
+            names += tuple(model.name for known in (row, *vendors) for model in known.models)
+            patterns += tuple(family for vendor in vendors for family in vendor.families)
         return Endpoint(
             name=name,
             title=row.title,
@@ -110,11 +114,8 @@ class Endpoints:
             auth=auth,
             pool=pool,
             transport=self._runtime.echo if origin.startswith("echo:") else self._runtime.transport,
-            models=names if settings.models_closed else (*names, *(m.name for one in (row, *vendors) for m in one.models)),
-            patterns=(
-                *(m for m in settings.models if _is_pattern(m)),
-                *(family for vendor in vendors for family in vendor.families),
-            ),
+            models=names,
+            patterns=patterns,
             open_models=row.open_models,
             closed=settings.models_closed,
             stream_usage=settings.stream_usage or row.stream_usage,

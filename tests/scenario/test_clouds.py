@@ -313,12 +313,37 @@ async def test_what_vertex_sells_has_its_vendors_names_and_prices(serve: Serve) 
     assert price("vertex", "of-nobody") is None
 
 
+async def test_a_closed_list_is_closed_for_what_the_vendors_have_too(serve: Serve) -> None:
+    closed = "models: [gemini-2.5-flash]\n    models-closed: true\n    region:"
+    served = vertex(serve, ok(generate_reply("Hello")), text=VERTEX.replace("region:", closed))
+    assert (await served.client.post(CHAT, chat("gemini-2.5-flash"))).status == 200
+    assert (await served.client.post(CHAT, chat("gemini-2.5-pro"))).status == 503
+
+
 async def test_a_model_may_be_called_otherwise_at_vertex(serve: Serve) -> None:
     pinned = VERTEX.replace("region:", "deployments: {claude-sonnet-4-5: claude-sonnet-4-5@20250929}\n    region:")
     served = vertex(serve, ok(message_reply("Hello")), text=pinned)
     assert (await served.client.post(MESSAGES, message())).status == 200
     assert (await served.client.post(CHAT, chat("claude-sonnet-4-5"))).status == 200
     assert {call.path for call in served.upstream.to(HOST)} == {f"{CLAUDE_AT}%4020250929:rawPredict"}
+
+
+async def test_a_provider_of_ones_own_takes_tokens_too(serve: Serve) -> None:
+    text = """
+providers:
+  garden:
+    dialect: openai
+    base-url: https://garden.test/v1/projects/p/locations/l/endpoints/openapi
+    keys: [{google: {service-account: '${env:ACCOUNT}'}}]
+    models: ['meta/*']
+routers: {r: {load-balance: {chat: {providers: [garden]}}}}
+"""
+    served = vertex(serve, ok(), text=text)
+    served.upstream.on("garden.test", ok(chat_reply("Hello")))
+    assert (await served.client.post(CHAT, chat("meta/llama-4"))).status == 200
+    sent = only(served, "garden.test")
+    assert sent.path == "/v1/projects/p/locations/l/endpoints/openapi/chat/completions"
+    assert sent.key == "ya29.first-token-000"
 
 
 AZURE = """
