@@ -19,7 +19,8 @@ from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
 from gateway.assemble.stores import stores_for
 from gateway.config import spec as sp
 from gateway.core.access import Access
-from gateway.core.exchange import GROUP_OF, Group, Handler, Layer, stack
+from gateway.core.errors import GatewayError
+from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Layer, stack
 from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
@@ -80,8 +81,10 @@ class _Assembly:
     def house(self) -> House:
         server = self._spec.server
         layers: list[Layer] = []
+        stranger: Callable[[Exchange], GatewayError | None] | None = None
         if self._spec.auth.mode == "keys":
             gate = gate_of(self._spec.auth, self._endpoints.by_name, self._runtime, self._stores.nonces)
+            stranger = gate.stranger
             layers.append(authenticate(gate))
         authenticated = bool(layers)
         layers += self._rate_limits.everywhere()
@@ -94,6 +97,7 @@ class _Assembly:
             authenticated=authenticated or self._rate_limits.by_credential or self._caches.by_credential,
             config=self._hash,
             proxies=Networks(server.trusted_proxies) if server.trusted_proxies else None,
+            stranger=stranger,
             explains=explains(self._spec),
             keyed=authenticated,
         )

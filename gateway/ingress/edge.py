@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -31,11 +32,16 @@ _ONCE: Final = (
     b"x-gateway-key", b"x-gateway-timestamp", b"x-gateway-nonce", b"x-gateway-signature",
 )  # fmt: skip
 _NO_CALL: Final = Call("openai", "other", "")
+_OF_A_REQUEST: Final = frozenset((400, 404, 405))
+"""What is wrong with a request is not said to one who may make none."""
+_SMALL: Final = 4
+"""Digits of a content-length up to which a body is read before it is asked who sends it, which then is asked once."""
 
 
 class Edge:
     """Serves exchanges. One for each config: max_body and max_header in bytes, body_timeout in seconds.
     log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided.
+    stranger: what to tell one who can be no caller, before the body is known; None where anybody may call.
     proxies: those whose word on a client's address counts, None when none are. explains: requests that ask for it are
     explained: with keyed, where the caller's key allows it."""
 
@@ -50,6 +56,7 @@ class Edge:
         authenticated: bool,
         config: str,
         proxies: Networks | None = None,
+        stranger: Callable[[Exchange], GatewayError | None] | None = None,
         explains: bool = False,
         keyed: bool = True,
     ) -> None:
@@ -64,6 +71,7 @@ class Edge:
         self._log_requests = log_requests
         self._authenticated = authenticated
         self._proxies = proxies
+        self._stranger = stranger
         self._explains = explains
         self._for_all = not keyed
         self._config_header = (b"x-gateway-config", config.encode())
@@ -96,7 +104,10 @@ class Edge:
                     exchange.credential = _credential(once, query)
                     exchange.target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
                 exchange.path = checked_path(raw_path)
-                exchange.body = await read_body(receive, once.get(b"content-length"), self._max_body)
+                declared = once.get(b"content-length")
+                if self._stranger is not None and (declared is None or len(declared) > _SMALL):
+                    self._turn_away(exchange, self._stranger)
+                exchange.body = await read_body(receive, declared, self._max_body)
                 exchange.call = read_call(
                     exchange.method,
                     exchange.path,
@@ -113,6 +124,8 @@ class Edge:
                 reply = await handler(exchange)
             except GatewayError as error:
                 watch.stop()
+                if self._stranger is not None and exchange.call is _NO_CALL and error.status in _OF_A_REQUEST:
+                    error = self._stranger(exchange) or error
                 await self._refuse(exchange, error, raw_path, send)
                 return
             exchange.status = reply.status
@@ -152,6 +165,12 @@ class Edge:
                 exchange.outcome = "disconnected"
                 exchange.status = exchange.status or 499
             self._close(exchange)
+
+    def _turn_away(self, exchange: Exchange, stranger: Callable[[Exchange], GatewayError | None]) -> None:
+        error = stranger(exchange)
+        if error is not None:
+            error.headers += ((b"connection", b"close"),)
+            raise error
 
     async def refuse(self, scope: Scope, send: Send, error: GatewayError) -> None:
         """A request that found no route: counted, logged and shaped like every other."""

@@ -120,6 +120,18 @@ class Gate:
             _check_model(exchange, caller, caller.access)
         return caller
 
+    def stranger(self, exchange: Exchange) -> GatewayError | None:
+        """What to tell one whom nobody here can know, whatever the body says; None where that is yet to be seen. It
+        keeps those who have no key from having a large body read, and from learning what is wrong with theirs."""
+        credential = exchange.credential
+        if self._by_key(credential, sha256(credential).digest()) is not None:
+            return None
+        if self._tokens is not None and credential.count(b".") == 2:
+            return None
+        if self._signers and _signature(exchange) is not None:
+            return None
+        return GatewayError("invalid_api_key", _unknown(credential))
+
     def _by_key(self, credential: bytes, digest: bytes) -> Caller | None:
         found = self.known.get(digest[:INDEX])
         if found is not None and compare_digest(found.digest, digest):

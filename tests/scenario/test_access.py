@@ -126,3 +126,23 @@ async def test_probes_need_no_key(serve: Serve) -> None:
     served = serve(YAML)
     for page in ("/livez", "/readyz"):
         assert (await served.client.get(page)).status == 200
+
+
+BROKEN = b'{"model": "gpt-4o", "messages": ['
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer gw-not-known-at-all-000000000000"}])
+async def test_who_is_not_known_is_not_told_what_is_wrong_with_the_body(serve: Serve, headers: dict[str, str]) -> None:
+    served = serve(YAML)
+    reply = await served.client.post("/router/one/v1/chat/completions", BROKEN, headers)
+    assert (reply.status, told("openai", reply.json())) == (401, ("authentication_error", "invalid_api_key"))
+    known = await served.client.post("/router/one/v1/chat/completions", BROKEN, AUTHORIZATION)
+    assert (known.status, told("openai", known.json())[1]) == (400, "malformed_body")
+
+
+async def test_a_large_body_of_one_who_is_not_known_is_not_read(serve: Serve) -> None:
+    served = serve(YAML)
+    body = chat(messages=[{"role": "user", "content": "x" * 100_000}])
+    reply = await served.client.post("/router/one/v1/chat/completions", body)
+    assert (reply.status, reply.headers["connection"]) == (401, "close")
+    assert (await served.client.post("/router/one/v1/chat/completions", body, AUTHORIZATION)).status != 401
