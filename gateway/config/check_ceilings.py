@@ -78,6 +78,14 @@ def providers_allowed(subject: Subject) -> Iterator[Problem]:
                     f"`ceilings` do not allow the provider `{entry.provider[:60]}`",
                     f"allowed: {', '.join(allowed)}",
                 )
+            elif entry.target.base_url is not None:
+                # Its name is allowed; who answers at another address, and is sent the key, may be anybody.
+                yield subject.origins.error(
+                    "ceiling-provider",
+                    (*entry.path, "base-url"),
+                    "with `ceilings.providers`, a target may have no address of its own",
+                    "define a provider with this `base-url`, and allow it by name",
+                )
 
 
 def models_allowed(subject: Subject) -> Iterator[Problem]:

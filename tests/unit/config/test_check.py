@@ -518,6 +518,13 @@ routers:
             "7:85 ceiling-provider",
         ],
     ),
+    "an address beyond the ceiling for providers": (
+        """\
+ceilings: {providers: [openai]}
+routers: {a: {load-balance: {chat: {providers: [{provider: openai, base-url: 'https://elsewhere.test'}]}}}}
+""",
+        ["2:78 ceiling-provider"],
+    ),
     "anybody where keys are demanded": (
         ROUTER + "ceilings: {auth-mode: keys}\nauth: {mode: open}",
         ["3:14 ceiling-auth"],
