@@ -316,9 +316,9 @@ def test_embeddings_are_counted_as_the_oracle_counts_them(
 ) -> None:
     known = extract_usage(reply, provider_id=provider, api_flavor=flavor).usage
     body = json.dumps(reply).encode()
-    assert usage_of(Call(dialect, "embeddings", ""), body)[0] == Usage(known.input_tokens or 0)
+    assert usage_of(Call(dialect, "embeddings", ""), body)[0] == Usage(int(known.input_tokens or 0))
     read = codec.read_reply(body, [], EmbedRequest(model="e-1", inputs=("a",)))
-    assert read.usage == Usage(known.input_tokens or 0)
+    assert read.usage == Usage(int(known.input_tokens or 0))
 
 
 def test_bedrock_is_counted_by_its_codec() -> None:
