@@ -24,8 +24,12 @@ VERBS: Final = {
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",
     "plan": "say what a change of the config does",
+    "import": "turn another gateway's config into routers.yaml",
     "version": "print the version",
 }
+
+_MODULES: Final = {"import": "importing"}
+"""Of verbs that no module may be called after."""
 
 
 class Verb(Protocol):
@@ -58,7 +62,7 @@ def _run(given: list[str]) -> int:
     parsers = {name: verbs.add_parser(name, help=summary, description=summary) for name, summary in VERBS.items()}
     verb: Verb | None = None
     if given and given[0] in VERBS:
-        verb = cast("Verb", importlib.import_module(f"gateway.cli.{given[0]}"))
+        verb = cast("Verb", importlib.import_module(f"gateway.cli.{_MODULES.get(given[0], given[0])}"))
         verb.add_arguments(parsers[given[0]])
     args = parser.parse_args(given)
     assert verb is not None, "argparse has refused every other first argument"

@@ -59,6 +59,14 @@ def read_documents(path: Path) -> Joined:
     return Joined(root, tuple(files), problems)
 
 
+def read_foreign(path: Path) -> Node:
+    """A mapping in the words of another program. ConfigError when it cannot be read, or is none."""
+    root, problems = read_tree(_text(path, str(path)), str(path))
+    if not isinstance(root.value, dict):
+        raise ConfigError([*problems, Problem("error", "wrong-type", str(root.mark), "", "it must be a mapping")])
+    return root
+
+
 def read_list(path: Path) -> list[dict[str, Plain]]:
     """A keys file alone, as written. ConfigError when it cannot be read, or is no list of mappings."""
     root = _keys_tree(path)[0]

@@ -1,0 +1,1 @@
+"""Configs of other gateways, read into the words of routers.yaml, with what was lost on the way."""
