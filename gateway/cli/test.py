@@ -58,9 +58,8 @@ def _run_once(args: argparse.Namespace) -> tuple[int, list[Path]]:
             outcome = perform(path, args.pattern, lambda passed: _dot(passed=passed))
         except ConfigError as error:
             broken += 1
-            read.append(path)
-            sys.stdout.write("E" if outcomes else "")
-            sys.stdout.write("".join(f"\n{problem}" for problem in error.problems).lstrip("\n") + "\n")
+            read += [path, *(Path(found.place.rsplit(":", 2)[0]) for found in error.problems)]
+            sys.stdout.write("E\n" + "".join(f"{found}\n" for found in error.problems))
             continue
         outcomes.append(outcome)
         read += outcome.files
@@ -94,11 +93,7 @@ def _files(paths: list[Path]) -> tuple[list[Path], str]:
         if not path.is_dir():
             found.append(path)
             continue
-        below = sorted(
-            file
-            for file in path.rglob("*.test.yaml")
-            if not any(part.startswith(".") or part == "node_modules" for part in file.relative_to(path).parts)
-        )
+        below = sorted(path.glob("*.test.yaml"))
         if not below:
             return found, f"{path}: there is no *.test.yaml in this folder"
         found += below

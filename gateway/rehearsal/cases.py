@@ -203,6 +203,13 @@ class Expect(Base, frozen=True, kw_only=True):
     calls: Annotated[
         dict[str, Count], Meta(description="Calls that a provider got.", examples=[{"openai": "<= 5"}])
     ] = {}
+    spend: Annotated[
+        dict[str, Count],
+        Meta(
+            description="Dollars for a provider's complete replies by the shipped prices; `total` for all.",
+            examples=[{"total": "<= 0.05"}],
+        ),
+    ] = {}
     cache: Annotated[
         dict[str, Count], Meta(description="Replies by `x-gateway-cache`.", examples=[{"hit": 9, "miss": 1}])
     ] = {}

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.core.units import seconds
+from gateway.core.usage import Usage
 from gateway.rehearsal.cases import Phase, Spread
 from gateway.rehearsal.replies import (
     chat_reply,
@@ -63,13 +64,15 @@ class _Timed(msgspec.Struct):
 
 
 class Performer:
-    """One provider of a case. keys: names of its keys by what is sent. transport: reaches it."""
+    """One provider of a case. keys: names of its keys by what is sent. transport: reaches it. used: the model and usage
+    of each call, in the order of its calls; None where no model answered."""
 
     def __init__(
         self, phases: Sequence[Phase], keys: Mapping[str, str], chance: Random, elapsed: Callable[[], float]
     ) -> None:
         self.transport = ScriptedTransport(otherwise=self._answer)
         self.keys = keys
+        self.used: list[tuple[str, Usage | None]] = []
         self._phases = [_timed(phase) for phase in phases]
         self._chance = chance
         self._elapsed = elapsed
@@ -79,11 +82,16 @@ class Performer:
         now = self._elapsed()
         key = self.keys.get(key_of(dict(request.headers)), "")
         model = asked.model or _model_in(request.url)
+        phase = WELL
         for timed in reversed(self._phases):
             if timed.applies(now, key, model):
                 timed.calls += 1
-                return self._script(timed.phase, request, asked, model)
-        return self._script(WELL, request, asked, model)
+                phase = timed.phase
+                break
+        answers = phase.fault is None and phase.status < 300 and phase.body is None
+        usage = Usage(input=phase.tokens.input, output=phase.tokens.output) if answers else None
+        self.used.append((model, usage))
+        return self._script(phase, request, asked, model)
 
     def _script(self, phase: Phase, request: UpstreamRequest, asked: _Asked, model: str) -> Script:
         latency = phase.latency

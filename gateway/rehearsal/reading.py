@@ -159,8 +159,8 @@ def _expects(case: Case) -> bool:
     expect = case.expect
     inner = (expect.attempts, expect.latency, expect.limited)
     whole = (
-        expect.status, expect.errors, expect.share, expect.calls, expect.cache, expect.breakers, expect.keys,
-        expect.received,
+        expect.status, expect.errors, expect.share, expect.calls, expect.spend, expect.cache, expect.breakers,
+        expect.keys, expect.received,
     )  # fmt: skip
     return (
         any(whole)
@@ -172,7 +172,8 @@ def _expects(case: Case) -> bool:
 def _named_providers(case: Case, here: DocumentPath) -> Iterator[tuple[str, DocumentPath]]:
     for name in case.providers:
         yield name, (*here, "providers", name)
-    for section, names in (("share", case.expect.share), ("calls", case.expect.calls)):
+    spent = [name for name in case.expect.spend if name != "total"]
+    for section, names in (("share", case.expect.share), ("calls", case.expect.calls), ("spend", spent)):
         for name in names:
             yield name, (*here, "expect", section, name)
     for number, breaker in enumerate(case.expect.breakers):

@@ -36,7 +36,8 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Called(msgspec.Struct, frozen=True):
-    """A call that a provider got. status: 0 where there was no reply. end: as a Sent's."""
+    """A call that a provider got. status: 0 where there was no reply. end: as a Sent's. cost: of a complete good reply,
+    in millionths of a dollar; None where the price is not known."""
 
     provider: str
     at: float
@@ -47,6 +48,8 @@ class Called(msgspec.Struct, frozen=True):
     path: str
     headers: dict[str, str]
     body: bytes
+    model: str = ""
+    cost: int | None = 0
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from gateway.assemble.house import House, assemble
 from gateway.config import spec as sp
 from gateway.core.key_text import key_text
 from gateway.core.units import seconds
+from gateway.providers.prices import cost
 from gateway.rehearsal.asgi import ask
 from gateway.rehearsal.cases import Case
 from gateway.rehearsal.provider import Performer
@@ -157,12 +158,15 @@ class _Stage:
     def _called(self) -> list[Called]:
         called: list[Called] = []
         for name, performer in self._performers.items():
-            for sent in performer.transport.sent:
+            for sent, (model, usage) in zip(performer.transport.sent, performer.used, strict=True):
                 script = sent.script
                 status = 0 if script is None or script.fault or sent.end == "cancelled" else script.status
                 took = round(sent.ended_at - sent.at, 6) if sent.end else 0.0
                 key = performer.keys.get(sent.key, "")
-                called.append(Called(name, sent.at, took, key, status, sent.end, sent.path, sent.headers, sent.body))
+                spent = cost(name, model, usage) if usage is not None and sent.end == "complete" else 0
+                called.append(
+                    Called(name, sent.at, took, key, status, sent.end, sent.path, sent.headers, sent.body, model, spent)
+                )
         called.sort(key=lambda call: call.at)
         return called
 

@@ -21,6 +21,7 @@ from gateway.rehearsal.record import Called, Record, Sample, Told
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 _ABSENT: Final = object()
+_MICRO: Final = 1_000_000
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ def failures_of(expect: Expect, record: Record) -> list[Failure]:
         *_counted("errors", expect.errors, record.told, _has_header("x-gateway-error")),
         *_shares(expect.share, record.told),
         *_calls(expect.calls, record.called),
+        *_spend(expect.spend, record.called),
         *_counted("cache", expect.cache, record.told, _has_header("x-gateway-cache")),
         *_attempts(expect, record.told),
         *_latencies(expect.latency, record.told),
@@ -100,6 +102,24 @@ def _calls(bounds: Mapping[str, str | float], called: Sequence[Called]) -> Itera
             yield Failure(_said(f"calls of {name}", bound, str(len(found))), at)
 
 
+def _spend(bounds: Mapping[str, str | float], called: Sequence[Called]) -> Iterator[Failure]:
+    for name, written in bounds.items():
+        bound = bound_of(written)
+        spent = 0
+        over: float | None = None
+        for call in called:
+            if name not in ("total", call.provider):
+                continue
+            if call.cost is None:
+                yield Failure(f"spend {name}: the price of {call.provider}/{call.model} is not known", call.at)
+                return
+            spent += call.cost
+            if over is None and bound.is_over(Fraction(spent, _MICRO)):
+                over = call.at
+        if not bound.holds(Fraction(spent, _MICRO)):
+            yield Failure(_said(f"spend {name}", bound, f"{spent / _MICRO:.6f}"), over)
+
+
 def _attempts(expect: Expect, told: Sequence[Told]) -> Iterator[Failure]:
     asked = expect.attempts
     if asked is None or not told:
@@ -127,7 +147,7 @@ def _latencies(asked: Latency | None, told: Sequence[Told]) -> Iterator[Failure]
 
 def _exactly(span: float) -> Fraction:
     """Seconds to the microsecond, as they were meant."""
-    return Fraction(round(span * 1_000_000), 1_000_000)
+    return Fraction(round(span * _MICRO), _MICRO)
 
 
 def shown_span(span: float) -> str:
