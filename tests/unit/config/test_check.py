@@ -560,6 +560,11 @@ providers:
             "16:7 key-unset",
         ],
     ),
+    "a part of a key that refers to nothing": (
+        ROUTER
+        + "providers: {azure: {keys: [{azure: {tenant: '${bogus}', client: 007, secret: '${env:OPENAI_API_KEY}'}}]}}",
+        ["2:45 reference-unknown"],
+    ),
     "a provider whose key nobody gave": (
         "routers: {a: {load-balance: {chat: {providers: [mistral, ollama, echo]}}}}",
         ["1:49 key-missing"],
@@ -665,6 +670,18 @@ def test_what_was_left_out_is_not_held_against_the_rest(tmp_path: Path) -> None:
         "router-name",
         "wrong-type",
     ]
+
+
+def test_what_was_left_out_makes_nobody_unreachable(tmp_path: Path) -> None:
+    text = """\
+    ceilings: {rate-limit: {total: {capacity: 5}}}
+    auth: {mode: keys, keys: [5], jwt: [{issuer: 'https://id.test', audience: a, routers: [b]}]}
+    global: {rate-limit: {total: 5}}
+    routers:
+      a: {load-balance: {chat: {providers: [openai]}}}
+      b: {load-balance: {chat: {providers: [openai]}}}
+    """
+    assert in_short(problems_of(text, tmp_path)) == ["2:27 wrong-type", "3:30 wrong-type"]
 
 
 OWNED = """\
