@@ -223,13 +223,10 @@ def shares(balancer: Balancer, eligible: Sequence[Choice]) -> list[float | None]
     if not isinstance(balancer, SmoothWeighted):
         return [None] * len(eligible)
     weights = {choice.index: choice.weight for choice in eligible}
+    if not any(weights.values()):
+        weights = dict.fromkeys(weights, 1)
     whole = sum(weights.values())
-    found: list[float | None] = []
-    for choice in eligible:
-        weight = weights.pop(choice.index, None)
-        count = len({choice.index for choice in eligible})
-        found.append(0.0 if weight is None else weight / whole if whole else 1 / count)
-    return found
+    return [weights.pop(choice.index, 0) / whole for choice in eligible]
 
 
 def balancer_for(strategy: Strategy, size: int) -> Balancer:

@@ -265,3 +265,15 @@ def test_weights_become_the_smallest_integers(weights: tuple[str, ...], expected
 def test_what_is_not_a_weight_is_refused(weight: str) -> None:
     with pytest.raises(ValueError, match="is not a weight"):
         integer_weights([Decimal(1), Decimal(weight)])
+
+
+def test_shares_are_what_weights_say() -> None:
+    one, second, third = Target(0, 3), Target(1, 1), Target(1, 1)
+    assert balance.shares(SmoothWeighted(2), [one, second]) == [0.75, 0.25]
+    # The second name of an entry has no part of its own.
+    assert balance.shares(SmoothWeighted(2), [one, second, third]) == [0.75, 0.25, 0.0]
+    assert balance.shares(Priority(), [one, second]) == [None, None]
+
+
+def test_shares_are_equal_where_all_weights_are_nought() -> None:
+    assert balance.shares(SmoothWeighted(2), targets(0, 0)) == [0.5, 0.5]

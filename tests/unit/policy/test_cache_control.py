@@ -15,6 +15,7 @@ from gateway.policy.cache_control import (
     read_directive,
     read_wish,
     usable_after_error,
+    written,
 )
 
 
@@ -150,3 +151,12 @@ def test_no_cache_in_the_file_leaves_only_the_spare() -> None:
     assert usable_after_error(65, directive)
     assert not usable_after_error(75, directive)
     assert not usable_after_error(1, read_directive("max-age=60"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["max-age=60", "max-age=60, stale-while-revalidate=5, stale-if-error=7, max-stale", "no-store", "no-cache", ""],
+)
+def test_a_directive_is_written_as_it_is_read(text: str) -> None:
+    directive = read_directive(text) if text else Directive()
+    assert written(directive) == text

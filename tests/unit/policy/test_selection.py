@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from gateway.policy.selection import Reason, Refusal, explain, soonest
+from gateway.policy.selection import Reason, Refusal, explain, in_words, soonest
 
 
 def test_reasons_are_listed_with_seconds_rounded_up() -> None:
@@ -85,3 +85,7 @@ def test_the_soonest_is_the_least_of_the_times_there_are() -> None:
     ]
     assert soonest(refusals) == 8.0
     assert soonest(refusals[:1]) is None
+
+
+def test_one_refusal_in_words() -> None:
+    assert in_words(Refusal("openai", "gpt-4o", "breaker-open", 7.2)) == "breaker open, probe in 8 s"
