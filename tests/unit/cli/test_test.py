@@ -91,3 +91,18 @@ def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "empty").mkdir()
     assert main(["test", "empty"]) == 1
     assert capsys.readouterr().err == "empty: there is no *.test.yaml in this folder\n"
+
+
+def test_the_example_of_the_page_says_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "config-by-pull-request.md").read_text("utf-8").partition("\n## Test\n")[2]
+    case = page.partition("```yaml\n")[2].partition("```")[0]
+    output = page.partition("$ gateway test outage.test.yaml\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "routers.yaml").write_text((ROOT / "routers.yaml").read_text("utf-8"))
+    (tmp_path / "outage.test.yaml").write_text(case)
+    assert main(["test", "outage.test.yaml"]) == 1
+    assert capsys.readouterr().out.startswith(output)
+    (tmp_path / "outage.test.yaml").write_text(case.replace("at: 15s", "at: 20s"))
+    assert main(["test", "outage.test.yaml"]) == 0
