@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.cli.main import main
 
+ROOT = Path(__file__).parents[3]
 CONFIG = """\
 auth:
   mode: keys
@@ -230,6 +232,17 @@ def test_bad_arguments_are_told_of(
 def test_text_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "main", "-m", "gpt-4o", "--key", "web", "--assume-keys"]) == 0
     assert capsys.readouterr().out == TEXT
+
+
+def test_the_example_of_the_page_is_what_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "config-by-pull-request.md").read_text("utf-8")
+    found = re.search(r"^\$ gateway (explain .*)\n([^`]*)```", page, re.MULTILINE)
+    assert found is not None
+    assert main(found[1].split()) == 0
+    assert capsys.readouterr().out == found[2]
 
 
 TEXT = """\
