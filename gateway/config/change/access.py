@@ -14,6 +14,13 @@ from gateway.core.moments import end_of
 
 _LISTS: Final = ("routers", "models", "providers", "networks")
 _ISSUER: Final = ("jwks-url", "jwks-file", "claims", "leeway", "name")
+_KNOWN: Final = ("mode", "pepper", "keys", "keys_file", "jwt")
+_KNOWN_OF_KEYS: Final = (
+    *_LISTS, "name", "hash", "previous", "team", "rate_limit", "expires", "created", "signing", "signing_secret",
+)  # fmt: skip
+_KNOWN_OF_ISSUERS: Final = (
+    *_LISTS, *map(attribute, _ISSUER), "issuer", "audience", "algorithms", "required_claims", "teams", "team",
+)  # fmt: skip
 Names = tuple[str, ...] | None
 
 
@@ -25,6 +32,7 @@ def compare_access(found: Comparison) -> None:
     found.plain("auth-pepper", at.at("pepper"), old.pepper, new.pepper, secret=True)
     _keys(found, old, new)
     _issuers(found, old, new)
+    found.rest(at, old, new, _KNOWN)
 
 
 def _mode(found: Comparison, at: At, old: str | None, new: str | None) -> None:
@@ -59,6 +67,7 @@ def _key(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> None:
     found.plain("key-signing-secret", at.at("signing-secret"), old.signing_secret, new.signing_secret, secret=True)
     compare_buckets(found, at.at("rate-limit"), old.rate_limit, new.rate_limit)
     _reach(found, at, old, new)
+    found.rest(at, old, new, _KNOWN_OF_KEYS)
 
 
 def _previous(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> None:
@@ -123,6 +132,7 @@ def _issuer(found: Comparison, at: At, old: JwtIssuer, new: JwtIssuer) -> None:
         found.note("issuer-changed", at.at("teams"), "`teams` is another")
     found.plain("key-team", at.at("team"), old.team, new.team)
     _reach(found, at, old, new)
+    found.rest(at, old, new, _KNOWN_OF_ISSUERS)
 
 
 def _reach(found: Comparison, at: At, old: GatewayKey | JwtIssuer, new: GatewayKey | JwtIssuer) -> None:

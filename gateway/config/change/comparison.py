@@ -7,7 +7,7 @@ reference. Credentials and what may hold one are compared, and never told.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -100,6 +100,14 @@ class Comparison:
         name = _name(at)
         self.note(code, at, f"`{name}` is another" if secret else f"`{name}`: {shown(before)} -> {shown(after)}")
         return True
+
+    def rest(self, at: At, old: object, new: object, known: Collection[str]) -> None:
+        """Tell of what no rule knows, so that a key which is new to the spec is never passed over. known: the fields
+        that rules are for, or that have no meaning to whoever calls."""
+        for field in type(old).__struct_fields__:  # type: ignore[attr-defined]  # both are structs of the same type
+            if field not in known:
+                key = field.replace("_", "-")
+                self.plain("other", at.at(key), getattr(old, field), getattr(new, field), secret=True)
 
     def measured(self, code: str, at: At, old: object, new: object) -> bool:
         """As `plain`, for what may be a duration."""

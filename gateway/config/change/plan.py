@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.config.change.access import compare_access
-from gateway.config.change.comparison import Change, Comparison
+from gateway.config.change.comparison import At, Change, Comparison
 from gateway.config.change.providers import compare_providers
 from gateway.config.change.routers import compare_routers
 from gateway.config.change.server import compare_server, compare_store
 from gateway.config.change.side import Side
+
+_KNOWN: Final = (
+    "include", "server", "auth", "store", "providers", "global_", "unified_api", "default_router", "routers",
+    "ceilings", "owners",
+)  # fmt: skip
 
 
 def plan(old: Side, new: Side) -> tuple[Change, ...]:
@@ -19,4 +26,14 @@ def plan(old: Side, new: Side) -> tuple[Change, ...]:
     compare_providers(found)
     compare_server(found)
     compare_store(found)
+    _compare_rules(found)
     return found.changes()
+
+
+def _compare_rules(found: Comparison) -> None:
+    """What the file says about files, and whatever else it may say one day."""
+    old, new = found.left.spec, found.right.spec
+    at = At("gateway", (), ())
+    found.plain("ceilings", at.at("ceilings"), old.ceilings, new.ceilings, secret=True)
+    found.plain("owners", at.at("owners"), old.owners, new.owners, secret=True)
+    found.rest(at, old, new, _KNOWN)

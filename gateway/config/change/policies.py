@@ -31,6 +31,13 @@ _CACHE_SIZES: Final = (
 _AGES: Final = ("max-age", "stale-while-revalidate", "stale-if-error", "max-stale")
 _SCOPES: Final = ("caller", "team", "router")
 _LIMIT_SCOPES: Final = ("per-api-key", "per-team", "per-end-user", "total")
+_KNOWN: Final = (
+    "rate_limit", "cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "model_mappings",
+    "load_balance",
+)  # fmt: skip
+_KNOWN_OF_CACHES: Final = (
+    "directive", "scope", "buckets", "seed", "max_size", "max_entry_size", "tool_calls",
+)  # fmt: skip
 Buckets = Bucket | tuple[Bucket, ...] | None
 
 
@@ -50,6 +57,7 @@ def compare_policies(found: Comparison, at: At, old: Policies, new: Policies, in
     here, before, after = spots.both("prompt-cache")
     found.plain("prompt-cache", here, before or "none", after or "none")
     _mappings(found, at.at("model-mappings"), old.model_mappings or {}, new.model_mappings or {})
+    found.rest(at, old, new, _KNOWN)
 
 
 class _Inheritance:
@@ -163,6 +171,7 @@ def _caches(found: Comparison, at: At, old: object, new: object) -> None:
         "cache-tool-calls" if new.tool_calls else "cache-size", at.at("tool-calls"), old.tool_calls, new.tool_calls
     )
     found.graded(_CACHE_SIZES, at, old, new)
+    found.rest(at, old, new, _KNOWN_OF_CACHES)
 
 
 def _directives(found: Comparison, at: At, old: str, new: str) -> None:

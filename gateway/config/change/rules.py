@@ -270,11 +270,13 @@ _SERVER: Final = (
     Rule("store", "changed", "risky", "`store.url` or `key-prefix`.", "Counts and kept answers begin anew."),
     Rule("store-outage", "changed", "risky", "`store.on-outage`.", "An outage refuses, or lets through."),
     Rule("store-link", "changed", "safe", "`store.timeout` or `client`.", "It is the same store."),
+    Rule("ceilings", "changed", "risky", "`ceilings`.", "What a router may do is bounded otherwise."),
+    Rule("owners", "changed", "risky", "`owners`.", "Others may define routers, and approve it."),
     Rule("other", "changed", "risky", "Whatever has no rule of its own.", "It has not been judged."),
 )
 SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
     "Routers": _ROUTERS, "Limits": _LIMITS, "Caches": _CACHES, "Retries, timeouts and losses": _CARE,
-    "Access": _ACCESS, "Providers": _PROVIDERS, "Server and store": _SERVER,
+    "Access": _ACCESS, "Providers": _PROVIDERS, "Server, store and files": _SERVER,
 })  # fmt: skip
 
 

@@ -16,6 +16,9 @@ _SERVER: Final = (
 _CODES: Final = {
     "host": "listen", "port": "listen", "engine": "engine", "upstream-engine": "engine", "workers": "process",
 }  # fmt: skip
+_KNOWN: Final = (
+    *map(attribute, _CODES), *(attribute(field.key) for field in _SERVER), "tls", "trusted_proxies", "logging",
+)  # fmt: skip
 _STORE: Final = (Graded("timeout", seconds, "store-link", "store-link"),)
 
 
@@ -31,6 +34,7 @@ def compare_server(found: Comparison) -> None:
         for key in ("certificate", "key"):
             found.plain("certificate", at.at("tls", key), getattr(old.tls, key), getattr(new.tls, key))
     found.graded(_SERVER, at, old, new)
+    found.rest(at, old, new, _KNOWN)
     found.plain("proxies", at.at("trusted-proxies"), sorted(old.trusted_proxies), sorted(new.trusted_proxies))
     for key in old.logging.__struct_fields__:
         found.plain("process", at.at("logging", key), getattr(old.logging, key), getattr(new.logging, key))
@@ -46,3 +50,4 @@ def compare_store(found: Comparison) -> None:
     found.plain("store-outage", at.at("on-outage"), old.on_outage, new.on_outage)
     found.plain("store-link", at.at("client"), old.client, new.client)
     found.graded(_STORE, at, old, new)
+    found.rest(at, old, new, ("url", "key_prefix", "on_outage", "client", "timeout"))

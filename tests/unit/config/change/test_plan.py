@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
+import msgspec
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from gateway.config.change.comparison import Change
+from gateway.config.change.comparison import At, Change, Comparison
 from gateway.config.change.plan import plan
 from gateway.config.change.rules import RULES
-from gateway.config.change.side import read_side
+from gateway.config.change.side import Side, read_side
+from gateway.config.origins import Origins
 from gateway.config.problem import ConfigError
+from gateway.config.spec import Spec
+from gateway.config.tree import Mark, Node
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 
@@ -185,6 +193,8 @@ CASES: dict[str, tuple[str, str]] = {
     "store": (EMPTY, "store: {url: '${env:REDIS_URL}'}"),
     "store-outage": (EMPTY, "store: {on-outage: closed}"),
     "store-link": (EMPTY, "store: {timeout: 1s}"),
+    "ceilings": (EMPTY, "ceilings: {models: ['gpt-*']}"),
+    "owners": (EMPTY, "owners: [{files: routers.yaml, names: ['@a/b']}]"),
     "other": (router("timeouts: {total: 9m}"), router("timeouts: {total: '${env:TOTAL}'}")),
 }
 
@@ -229,6 +239,34 @@ def test_nothing_changes_to_itself(code: str, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_another_text_of_the_same_meaning(old: str, new: str, tmp_path: Path) -> None:
     assert planned(tmp_path, old, new) == ()
+
+
+@pytest.mark.parametrize("code", CASES)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(chance=st.randoms(use_true_random=False))
+def test_the_order_of_keys_is_no_change(code: str, chance: Random, tmp_path: Path) -> None:
+    for text in CASES[code]:
+        document = yaml.safe_load(text)
+        assert planned(tmp_path, text, yaml.safe_dump(shuffled(document, chance), sort_keys=False)) == ()
+
+
+def shuffled(value: object, chance: Random) -> object:
+    if isinstance(value, dict):
+        keys = list(value)
+        chance.shuffle(keys)
+        return {key: shuffled(value[key], chance) for key in keys}
+    return [shuffled(one, chance) for one in value] if isinstance(value, list) else value
+
+
+def test_a_key_that_no_rule_knows_is_told_all_the_same() -> None:
+    class Known(msgspec.Struct):
+        mode: str = ""
+        strange: int = 0
+
+    side = Side(Spec(), Origins(Node({}, Mark("f", 1, 1))), (), str)
+    found = Comparison(side, side)
+    found.rest(At("x", ("auth",), ("auth",)), Known("a", 1), Known("b", 2), ("mode",))
+    assert [(change.rule, change.path) for change in found.changes()] == [("other", "auth.strange")]
 
 
 def test_includes_may_move(tmp_path: Path) -> None:
