@@ -52,6 +52,13 @@ _WHOLE: Final = {"providers": ("provider-unknown", "mapping-inert"), "routers": 
 _PART: Final = ("target-unable", "key-missing", "address-unset")
 """Codes of problems elsewhere that leaving out a part of a provider may bring about."""
 
+_FAR: Final = {
+    "auth": ("router-unreachable", "provider-unreachable"),
+    "routers": ("provider-unreachable", "key-without-router"),
+    "global": ("ceiling-limit",),
+}
+"""Codes of problems elsewhere that leaving out any part of a section may bring about."""
+
 
 def check(loaded: Loaded, now: float | None = None) -> list[Problem]:
     """Every problem of meaning, and the warnings of the load, in the order of the file. now: Unix seconds, for what
@@ -94,6 +101,8 @@ def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
         if len(path) <= 2 and found.code in _WHOLE.get(str(path[0]) if path else "", ()):
             return True
         if path[:1] == ("providers",) and found.code in _PART:
+            return True
+        if path and found.code in _FAR.get(str(path[0]), ()):
             return True
         # Of a list, all that stands beside it is in doubt as well.
         indices = [index for index, part in enumerate(path) if isinstance(part, int)]

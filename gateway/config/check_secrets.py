@@ -54,8 +54,8 @@ def is_secret(path: Path, text: str) -> bool:
         return False
     if _is_for_secrets(path):
         return "${" not in text or any(_DEFAULT.findall(text))
-    # A hash is no secret, and a base URL with a password in it is an error by itself.
-    if len(text) < 8 or path[-1] in ("hash", "base-url"):
+    # Neither hashes nor the ids of keys are secrets, and a base URL with a password in it is an error by itself.
+    if len(text) < 8 or path[-1] in ("hash", "access-key-id", "base-url"):
         return False
     for written in (text, *_DEFAULT.findall(text)) if "${" in text else (text,):
         bare = _REFERENCE.sub("", written) if "${" in written else written

@@ -37,6 +37,7 @@ def test_a_credential(path: Path, text: str) -> None:
         (("providers", "a", "keys", 0, "value"), "${file:/run/secrets/name}"),
         (("providers", "a", "keys", 0, "name"), "main"),
         (("providers", "a", "keys", 0, "azure", "tenant"), "0b6b0d4e-2f4b-4e5e-9d5c-3a1c6e5f7a90"),
+        (("providers", "a", "keys", 0, "aws", "access-key-id"), "AKIA" + "Q" * 16),
         (("providers", "a", "headers", "authorization"), "Bearer ${env:NAME}"),
         (("auth", "keys", 0, "hash"), "sha256:" + "0123456789abcdef" * 4),
         (("auth", "pepper"), ""),
