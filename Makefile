@@ -56,6 +56,7 @@ schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and w
 	$(PY) tools/make_chart.py
 	$(PY) tools/make_dashboard.py
 	$(PY) tools/make_matrix.py
+	$(PY) tools/make_severities.py
 
 prices: dev ## write the table of prices anew (needs genai-prices: .venv/bin/pip install genai-prices)
 	$(PY) tools/make_prices.py
