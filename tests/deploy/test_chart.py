@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from gateway.telemetry.families import FAMILIES
+from tests.deploy.cluster import empty_cluster
 from tests.deploy.conftest import CHART, ROOT, Helm
 
 GOOD: dict[str, list[str]] = {
@@ -128,10 +129,12 @@ def test_it_passes_its_own_lint(helm: Helm) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_an_install_without_a_cluster(helm: Helm) -> None:
-    done = helm.run("install", "gw", CHART, "--dry-run=client", "--set-file", f"config={helm.config}")
-    if "cluster unreachable" in done.stderr:
-        pytest.skip("this helm asks a cluster even for a dry run")
+def test_an_install_is_tried(helm: Helm) -> None:
+    with empty_cluster() as cluster:
+        done = helm.run(
+            "install", "gw", CHART, "--dry-run=client", "--disable-openapi-validation", "--kube-apiserver", cluster,
+            "--set-file", f"config={helm.config}",
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "/router/demo/" in done.stdout
     assert "WARNING: auth.mode is `open`" in done.stdout
