@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import msgspec
@@ -268,18 +268,24 @@ def _told(exchange: Exchange) -> Headers:
     room = exchange.requests_left
     if room is not None:
         headers = [
-            (b"x-ratelimit-limit-requests", b"%d" % room.limit),
+            _said(b"x-ratelimit-limit-requests", b"%d", room.limit),
             (b"x-ratelimit-remaining-requests", b"%d" % room.remaining),
-            (b"x-ratelimit-reset-requests", b"%ds" % math.ceil(room.reset)),
+            _said(b"x-ratelimit-reset-requests", b"%ds", math.ceil(room.reset)),
         ]
     room = exchange.tokens_left
     if room is not None:
         headers += [
-            (b"x-ratelimit-limit-tokens", b"%d" % room.limit),
+            _said(b"x-ratelimit-limit-tokens", b"%d", room.limit),
             (b"x-ratelimit-remaining-tokens", b"%d" % room.remaining),
-            (b"x-ratelimit-reset-tokens", b"%ds" % math.ceil(room.reset)),
+            _said(b"x-ratelimit-reset-tokens", b"%ds", math.ceil(room.reset)),
         ]
     return headers
+
+
+@lru_cache(4096)
+def _said(name: bytes, form: bytes, number: int) -> tuple[bytes, bytes]:
+    """A header with a number of which there are few."""
+    return name, form % number
 
 
 def _seconds(wait: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gateway.policy.token_bucket import until_fits, until_full
+from gateway.policy.token_bucket import until_fits
 from gateway.store.protocol import Decider, Grant, Standing, Take
 
 _SECOND = 1_000_000
@@ -25,5 +25,6 @@ def verdict(takes: Sequence[Take], levels: Sequence[int], granted: bool, by: Dec
             wait = until_fits(rate, level, take.amount)
             retry_after = math.inf if wait is None else wait / _SECOND
         whole = level // rate.unit if level > 0 else 0
-        standings.append(Standing(whole, until_full(rate, level) / _SECOND, retry_after))
+        # As `until_full` has it.
+        standings.append(Standing(whole, -((level - rate.full) // rate.step) / _SECOND, retry_after))
     return Grant(granted, tuple(standings), by)

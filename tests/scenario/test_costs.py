@@ -35,8 +35,8 @@ STREAM_CALLS: Final = 129
 """Of a stream of 14 events."""
 CHUNK_CALLS: Final = 2
 """One resumption of the reply's generator, one of the tap."""
-LIMITED: Final = 13
-"""More under a limit of two scopes in memory: the credential, the layer, the store, each bucket's level and its
+LIMITED: Final = 7
+"""More under a limit of two scopes in memory: the credential, the layer, the store, its buckets and their
 verdict, and what is left as headers: a tenth of the time of a request without its sockets."""
 
 KNOWN_CALLER: Final = 2
