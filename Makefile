@@ -85,7 +85,7 @@ VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' gateway/__init__.py)
 sbom: .cache/sbom/installed ## write build/router-gateway.cdx.json: what the lock installs, as CycloneDX
 	@mkdir -p build
 	.cache/tools/tools/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
-		--output-file build/router-gateway.cdx.json .cache/sbom/bin/python
+		--pyproject pyproject.toml --mc-type application --output-file build/router-gateway.cdx.json .cache/sbom/bin/python
 
 .cache/sbom/installed: requirements.txt .ci/tools/tools.txt
 	@.ci/fetch-tools python
