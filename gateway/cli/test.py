@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from gateway.config.problem import ConfigError
-from gateway.rehearsal.outcome import FileOutcome, junit, perform, shown
+from gateway.rehearsal.outcome import FileOutcome, broken, junit, perform, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,41 +34,46 @@ def run(args: argparse.Namespace) -> int:
     from watchfiles import watch
 
     while True:
+        began = time.time_ns()
         _, files = _run_once(args)
+        seen = _stamps(files)
         folders = {path.resolve().parent for path in files} or {Path.cwd()}
         sys.stdout.write(f"waiting for a change in {', '.join(sorted(map(str, folders)))}\n")
         sys.stdout.flush()
-        names = {path.resolve() for path in files}
-        for changes in watch(*folders, recursive=False):
-            if not names or any(Path(changed).resolve() in names for _, changed in changes):
+        # What changed while the cases were played, or before the watch had begun, tells of no event: it is looked for.
+        for _ in watch(*folders, recursive=False, rust_timeout=500, yield_on_timeout=True):
+            now = _stamps(files)
+            if now != seen or any(changed >= began for changed in now.values()):
                 break
 
 
+def _stamps(files: list[Path]) -> dict[Path, int]:
+    """When each file was changed, 0 for one that is not there."""
+    return {path: path.stat().st_mtime_ns if path.exists() else 0 for path in files}
+
+
 def _run_once(args: argparse.Namespace) -> tuple[int, list[Path]]:
-    files, problem = _files(args.paths)
-    if problem:
-        sys.stderr.write(f"{problem}\n")
+    files, nothing = _files(args.paths)
+    if nothing:
+        sys.stderr.write(f"{nothing}\n")
         return 1, files
     started = time.monotonic()
     outcomes: list[FileOutcome] = []
-    read: list[Path] = []
-    broken = 0
     for path in files:
         try:
             outcome = perform(path, args.pattern, lambda passed: _dot(passed=passed))
         except ConfigError as error:
-            broken += 1
-            read += [path, *(Path(found.place.rsplit(":", 2)[0]) for found in error.problems)]
-            sys.stdout.write("E\n" + "".join(f"{found}\n" for found in error.problems))
-            continue
+            outcome = broken(path, error)
+            sys.stdout.write("E\n" + "".join(f"{problem}\n" for problem in error.problems))
         outcomes.append(outcome)
-        read += outcome.files
+    read = [file for outcome in outcomes for file in outcome.files]
+    errors = sum(bool(outcome.problems) for outcome in outcomes)
     cases = [case for outcome in outcomes for case in outcome.cases]
     failed = [case for case in cases if case.failures]
     sys.stdout.write("\n" if cases else "")
     sys.stdout.write("".join(f"\n{shown(case)}\n" for case in failed))
     counts = [f"{len(cases) - len(failed)} passed", f"{len(failed)} failed" if failed else ""]
-    counts.append(f"{broken} file{'' if broken == 1 else 's'} broken" if broken else "")
+    counts.append(f"{errors} file{'' if errors == 1 else 's'} broken" if errors else "")
     sys.stdout.write(f"{', '.join(filter(None, counts))} in {time.monotonic() - started:.2f} s\n")
     if args.junit is not None:
         try:
@@ -76,9 +81,9 @@ def _run_once(args: argparse.Namespace) -> tuple[int, list[Path]]:
         except OSError as error:
             sys.stderr.write(f"{args.junit}: it cannot be written: {(error.strerror or '').lower()}\n")
             return 1, read
-    if not cases and not broken:
+    if not cases and not errors:
         sys.stderr.write(f"no case has `{args.pattern}` in its name\n")
-    return int(bool(failed or broken or not cases)), read
+    return int(bool(failed or errors or not cases)), read
 
 
 def _dot(*, passed: bool) -> None:

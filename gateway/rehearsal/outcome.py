@@ -8,6 +8,7 @@ from xml.etree import ElementTree as Xml  # nothing is parsed, only written
 
 import msgspec
 
+from gateway.config.problem import ConfigError, Problem
 from gateway.rehearsal.reading import Part, read_play
 from gateway.rehearsal.record import Record
 from gateway.rehearsal.stage import play
@@ -26,11 +27,18 @@ class CaseOutcome(msgspec.Struct, frozen=True):
 
 
 class FileOutcome(msgspec.Struct, frozen=True):
-    """files: all that was read for it."""
+    """files: all that was read for it. problems: why none of its cases could be played, empty where they were."""
 
     path: Path
     files: tuple[Path, ...]
-    cases: tuple[CaseOutcome, ...]
+    cases: tuple[CaseOutcome, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def broken(path: Path, error: ConfigError) -> FileOutcome:
+    """The outcome of a file that cannot be played."""
+    files = dict.fromkeys((path, *(Path(problem.place.rsplit(":", 2)[0]) for problem in error.problems)))
+    return FileOutcome(path, tuple(files), problems=error.problems)
 
 
 def perform(path: Path, pattern: str = "", tell: Callable[[bool], object] = lambda passed: None) -> FileOutcome:
@@ -69,15 +77,25 @@ def junit(outcomes: Sequence[FileOutcome]) -> bytes:
     """The report as JUnit's XML. Times are left out: they are virtual."""
     cases = [case for outcome in outcomes for case in outcome.cases]
     failed = sum(bool(case.failures) for case in cases)
-    root = Xml.Element("testsuites", tests=str(len(cases)), failures=str(failed), errors="0")
+    errors = sum(bool(outcome.problems) for outcome in outcomes)
+    root = Xml.Element("testsuites", _counts(len(cases) + errors, failed, errors))
     for outcome in outcomes:
-        failures = sum(bool(case.failures) for case in outcome.cases)
+        failed = sum(bool(case.failures) for case in outcome.cases)
+        errors = int(bool(outcome.problems))
         suite = Xml.SubElement(
-            root, "testsuite", name=str(outcome.path), tests=str(len(outcome.cases)), failures=str(failures), errors="0"
+            root, "testsuite", _counts(len(outcome.cases) + errors, failed, errors), name=str(outcome.path)
         )
+        if outcome.problems:
+            element = Xml.SubElement(suite, "testcase", name=outcome.path.name, classname=str(outcome.path))
+            error = Xml.SubElement(element, "error", message=str(outcome.problems[0]).partition("\n")[0])
+            error.text = "\n".join(map(str, outcome.problems))
         for case in outcome.cases:
             element = Xml.SubElement(suite, "testcase", name=case.name, classname=str(outcome.path))
             if case.failures:
                 failure = Xml.SubElement(element, "failure", message=case.failures[0].said)
                 failure.text = shown(case)
     return bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _counts(tests: int, failures: int, errors: int) -> dict[str, str]:
+    return {"tests": str(tests), "failures": str(failures), "errors": str(errors)}

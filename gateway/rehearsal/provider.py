@@ -31,6 +31,7 @@ from gateway.upstream.transport import UpstreamRequest
 
 WELL: Final = Phase()
 """What a provider does that nobody scripted."""
+_SPOKEN: Final = ("/chat/completions", "/messages", "/embeddings")
 _Z99: Final = 2.3263478740408408
 """Standard deviations from the median to the 99th percentile."""
 
@@ -65,7 +66,7 @@ class _Timed(msgspec.Struct):
 
 class Performer:
     """One provider of a case. keys: names of its keys by what is sent. transport: reaches it. used: the model and usage
-    of each call, in the order of its calls; None where no model answered."""
+    of each call, in the order of its calls; None where no model answered. unknown: paths that it has no words for."""
 
     def __init__(
         self, phases: Sequence[Phase], keys: Mapping[str, str], chance: Random, elapsed: Callable[[], float]
@@ -73,6 +74,7 @@ class Performer:
         self.transport = ScriptedTransport(otherwise=self._answer)
         self.keys = keys
         self.used: list[tuple[str, Usage | None]] = []
+        self.unknown: set[str] = set()
         self._phases = [_timed(phase) for phase in phases]
         self._chance = chance
         self._elapsed = elapsed
@@ -116,6 +118,8 @@ class Performer:
                     cut_after=phase.cut_after,
                     hang_after=phase.hang_after,
                 )
+            if not path.endswith(_SPOKEN) and "enerateContent" not in path:
+                self.unknown.add(path)
             reply = _whole(path, phase, model)
         script = ok(reply, headers=headers, delay=delay)
         if phase.cut_after is not None:

@@ -69,7 +69,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 class Record(msgspec.Struct, frozen=True):
     """told: in the order of their numbers. called: in the order of time. samples: by the moments that were asked for.
-    complaints: what the gateway itself logged as an error."""
+    complaints: what must not be in any case: errors that the gateway logged, calls that a script has no answer to."""
 
     told: list[Told]
     called: list[Called]

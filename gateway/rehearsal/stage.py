@@ -84,7 +84,13 @@ class _Stage:
             await _until(end + 2 * _SOON)
         await runtime.close()
         self._told.sort(key=lambda told: told.number)
-        return Record(self._told, self._called(), self._changes, self._samples, output.getvalue().splitlines())
+        complaints = [f"the gateway logged an error: {line}" for line in output.getvalue().splitlines()]
+        complaints += [
+            f"{name} was asked for {path}, for which a phase must give a `body`"
+            for name, performer in self._performers.items()
+            for path in sorted(performer.unknown)
+        ]
+        return Record(self._told, self._called(), self._changes, self._samples, complaints)
 
     def _engage(self) -> None:
         """Put a performer in the place of every provider; `echo` plays itself unless a case says what it does."""

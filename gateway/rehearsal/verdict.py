@@ -47,7 +47,7 @@ def failures_of(expect: Expect, record: Record) -> list[Failure]:
         *(failure for asked in expect.keys for failure in _key(asked, record)),
         *(failure for asked in expect.replies for failure in _reply(asked, record.told)),
         *(failure for asked in expect.received for failure in _received(asked, record.called)),
-        *(Failure(f"the gateway logged an error: {line}") for line in record.complaints),
+        *map(Failure, record.complaints),
     ]
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import xml.etree.ElementTree as Xml
 from pathlib import Path
 
@@ -78,7 +81,9 @@ def test_a_broken_file_is_told_with_its_place_and_the_others_are_played(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "b.test.yaml").write_text("config: routers.yaml\ncases: [{}]\n")
-    assert main(["test", "-k", "good"]) == 1
+    assert main(["test", "-k", "good", "--junit", "report.xml"]) == 1
+    root = Xml.parse(folder / "report.xml").getroot()
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "0", "1")
     output = capsys.readouterr().out
     assert "b.test.yaml:2:9: error: cases[0]: `name` and `traffic` and `expect` are missing\n" in output
     assert "\n1 passed, 1 file broken in " in output
@@ -106,3 +111,31 @@ def test_the_example_of_the_page_says_what_the_page_says(
     assert capsys.readouterr().out.startswith(output)
     (tmp_path / "outage.test.yaml").write_text(case.replace("at: 15s", "at: 20s"))
     assert main(["test", "outage.test.yaml"]) == 0
+
+
+async def summary(output: asyncio.StreamReader) -> bytes:
+    """The next line that says how many passed."""
+    while line := await output.readline():
+        if b" passed" in line:
+            return line
+    raise AssertionError("the command has ended")
+
+
+@pytest.mark.real_time
+async def test_watching_plays_again_when_a_file_changes(folder: Path) -> None:
+    command = [sys.executable, "-m", "gateway.cli", "test", "a.test.yaml", "-k", "wrong", "--watch"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert process.stdout is not None
+    try:
+        assert (await summary(process.stdout)).startswith(b"0 passed, 1 failed")
+        (folder / "a.test.yaml").write_text(CASES.replace("400}", "200}"))
+        assert (await summary(process.stdout)).startswith(b"1 passed")
+        (folder / "routers.yaml").write_text("routers: 1")
+        assert (await summary(process.stdout)).startswith(b"0 passed, 1 file broken")
+        (folder / "routers.yaml").write_text(CONFIG)
+        assert (await summary(process.stdout)).startswith(b"1 passed")
+    finally:
+        process.terminate()
+        await process.wait()

@@ -159,6 +159,36 @@ def test_an_hour_of_a_hanging_provider_ends(tmp_path: Path) -> None:
     assert failed(tmp_path, members) == []
 
 
+@pytest.mark.parametrize(
+    ("traffic", "members"),
+    [
+        ("path: /openai/v1/chat/completions, model: gpt-4o, stream: true", "contains: lovely"),
+        ("path: /anthropic/v1/messages, model: claude-x", "body: {'content[0].text': A lovely day}"),
+        ("path: /anthropic/v1/messages, model: claude-x, stream: true", "contains: lovely"),
+        ("path: '/gemini/v1beta/models/g:generateContent'", "contains: A lovely day"),
+        ("path: '/gemini/v1beta/models/g:streamGenerateContent?alt=sse'", "contains: lovely"),
+        ("path: /openai/v1/embeddings, model: e", "body: {'data[0].index': 0}"),
+    ],
+)
+def test_answers_are_in_the_dialect_of_the_path(tmp_path: Path, traffic: str, members: str) -> None:
+    members = f"""
+    providers:
+      openai: &good [{{text: A lovely day}}]
+      anthropic: *good
+      gemini: *good
+    traffic: [{{key: ann, {traffic}}}]
+    expect: {{replies: [{{request: 1, status: 200, whole: true, {members}}}]}}"""
+    assert failed(tmp_path, members) == []
+
+
+def test_a_path_without_words_is_told(tmp_path: Path) -> None:
+    members = """
+    providers: {openai: [{model: given, body: {}}]}
+    traffic: [{key: ann, path: /openai/v1/moderations, model: m}, {key: ann, path: /openai/v1/audio, model: given}]
+    expect: {status: {200: 2}}"""
+    assert failed(tmp_path, members) == ["openai was asked for /v1/moderations, for which a phase must give a `body`"]
+
+
 def test_spend_is_by_usage_and_the_shipped_prices(tmp_path: Path) -> None:
     members = """
     providers: {openai: [{tokens: {input: 1000, output: 100}}, {at: 3s, status: 500}]}
