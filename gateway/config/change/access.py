@@ -82,7 +82,7 @@ def _previous(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> No
 def _expiry(found: Comparison, at: At, old: str | None, new: str | None) -> None:
     before, after = _end(old), _end(new)
     code = "key-expires-sooner" if after < before else "key-expires-later"
-    if before != after:
+    if before != after or found.is_referenced(at):
         found.plain(code, at, old or "never", new or "never")
 
 

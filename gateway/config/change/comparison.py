@@ -97,9 +97,17 @@ class Comparison:
         before, after = self._written(at, old, new)
         if before == after:
             return False
+        # What a reference stands for is not known here, so it is not said to be safe.
+        if RULES[code].severity == "safe" and self.is_referenced(at):
+            code = "other"
         name = _name(at)
         self.note(code, at, f"`{name}` is another" if secret else f"`{name}`: {shown(before)} -> {shown(after)}")
         return True
+
+    def is_referenced(self, at: At) -> bool:
+        """Whether either side holds a reference there."""
+        sides = ((self.left, at.old), (self.right, at.new))
+        return any(path is not None and side.reference(path) is not None for side, path in sides)
 
     def rest(self, at: At, old: object, new: object, known: Collection[str]) -> None:
         """Tell of what no rule knows, so that a key which is new to the spec is never passed over. known: the fields

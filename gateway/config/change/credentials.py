@@ -57,7 +57,9 @@ _IDENTITIES: Final[tuple[Callable[[tuple[int, ProviderKey | str]], object], ...]
 def _room(found: Comparison, at: At, old: KeyLimit, new: KeyLimit) -> None:
     for key, field in _ROOMS:
         before, after = getattr(old, field), getattr(new, field)
-        if before != after:
+        if found.is_referenced(at.at("limit", key)):
+            found.plain("other", at.at("limit", key), before, after)
+        elif before != after:
             less = before is None or (after is not None and after < before)
             words = f"`{key}`: {shown(before)} -> {shown(after)}"
             found.note("key-room-lowered" if less else "key-room-raised", at.at("limit", key), words)

@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.config.buckets import listed, period_of
 from gateway.config.change.comparison import At, Comparison, Graded, attribute, shown
+from gateway.config.change.side import Side
 from gateway.config.problem import Path
 from gateway.config.spec import Bucket, Cache, Policies, RateLimit, Retries, Timeouts
 from gateway.core.units import seconds, size_in_bytes
@@ -90,9 +91,10 @@ def compare_buckets(found: Comparison, at: At, old: Buckets, new: Buckets) -> No
     for unit in dict.fromkeys((*before, *after)):
         olds, news = before.get(unit, []), after.get(unit, [])
         # A bucket that stays as it is, is no other one.
-        kept = {_meaning(bucket) for _, bucket in olds} & {_meaning(bucket) for _, bucket in news}
-        olds = [one for one in olds if _meaning(one[1]) not in kept]
-        news = [one for one in news if _meaning(one[1]) not in kept]
+        old_side, new_side = (found.left, at.old), (found.right, at.new)
+        kept = {_meaning(*old_side, one) for one in olds} & {_meaning(*new_side, one) for one in news}
+        olds = [one for one in olds if _meaning(*old_side, one) not in kept]
+        news = [one for one in news if _meaning(*new_side, one) not in kept]
         for (old_path, first), (new_path, second) in zip(olds, news, strict=False):
             _bucket(found, at.alone(old=_below(at.old, old_path), new=_below(at.new, new_path)), first, second)
         for path, bucket in olds[len(news) :]:
@@ -112,11 +114,16 @@ def _by_unit(buckets: Buckets) -> dict[str, list[tuple[Path, Bucket]]]:
     return {unit: sorted(found, key=lambda one: period_of(one[1])) for unit, found in units.items()}
 
 
-def _meaning(bucket: Bucket) -> tuple[Decimal, int]:
-    return Decimal(str(bucket.capacity)), period_of(bucket)
+def _meaning(side: Side, above: Path | None, placed: tuple[Path, Bucket]) -> tuple[object, ...]:
+    path, bucket = placed
+    references = [side.reference((*_below(above, path), key)) for key in ("capacity", "refill-frequency")]
+    return Decimal(str(bucket.capacity)), period_of(bucket), *references
 
 
 def _bucket(found: Comparison, at: At, old: Bucket, new: Bucket) -> None:
+    if found.is_referenced(at.at("capacity")) or found.is_referenced(at.at("refill-frequency")):
+        found.note("other", at, f"{_scope(at)}: comes from another reference")
+        return
     words = f"{_scope(at)}: {_said(old)} -> {_said(new)}"
     at_once = (Decimal(str(old.capacity)), Decimal(str(new.capacity)))
     # Rates, both multiplied with both times.

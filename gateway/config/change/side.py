@@ -114,6 +114,10 @@ def _touches(path: problem.Path, place: problem.Path) -> bool:
 
 
 def _put(document: object, path: problem.Path, value: object) -> None:
-    for part in path[:-1]:
-        document = document[part]  # type: ignore[index]  # the tree that the path was found in has it
-    document[path[-1]] = value  # type: ignore[index]  # likewise
+    """Nothing, where what was above it has been left out."""
+    try:
+        for part in path[:-1]:
+            document = document[part]  # type: ignore[index]  # a list or a mapping, as in the tree that has the path
+        document[path[-1]] = value  # type: ignore[index]  # likewise
+    except LookupError:
+        return

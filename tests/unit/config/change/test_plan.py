@@ -317,6 +317,25 @@ def test_references_need_not_stand_for_anything(said: str, tmp_path: Path) -> No
     assert planned(tmp_path, said, said) == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (limit("100"), limit("'${env:MUCH}'")),
+        (limit("'${env:MUCH}'"), limit("'${env:MORE}'")),
+        (key("expires: '${env:A}'"), key("expires: '${env:B}'")),
+        ("auth: {mode: open}", "auth: {mode: '${env:MODE}'}"),
+        ("server: {workers: 2}", "server: {workers: '${env:WORKERS}'}"),
+        (
+            provider("keys: [{value: x, limit: {requests-per-minute: 5}}]"),
+            provider("keys: [{value: x, limit: {requests-per-minute: '${env:RPM}'}}]"),
+        ),
+    ],
+)
+def test_a_reference_is_never_called_safe(old: str, new: str, tmp_path: Path) -> None:
+    (change,) = planned(tmp_path, old, new)
+    assert change.severity == "risky"
+
+
 def test_no_credential_is_told(tmp_path: Path) -> None:
     old = provider("keys: [hunter1], headers: {x-key: hunter2}") + "\nstore: {url: 'redis://:hunter3@a'}"
     new = provider("keys: [hunter4], headers: {x-key: hunter5}") + "\nstore: {url: 'redis://:hunter6@a'}"
