@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hashlib import sha256
 from typing import Any
@@ -92,6 +93,31 @@ async def test_an_error_is_explained_too(serve: Serve) -> None:
     explained = told(response)
     assert "targets" not in explained
     assert [(r["provider"], r["why"]) for r in explained["refused"]] == [("openai", "no key"), ("anthropic", "no key")]
+
+
+async def test_a_limit_that_refuses_is_told_with_its_wait(serve: Serve) -> None:
+    limit = "rate-limit: {total: {capacity: 1, refill-frequency: 1m}}"
+    served = serve(PROVIDERS + f"routers: {{r: {{load-balance: {{chat: {{providers: [alpha]}}}}, {limit}}}}}")
+    served.upstream.on(ALPHA, ok())
+    assert (await served.client.post(PATH, chat())).status == 200
+    response = await served.client.post(PATH, chat(), ASKS)
+    assert response.status == 429
+    explained = told(response)
+    (refusing,) = explained["limits"]
+    assert (refusing["left"], 59 < refusing["retry_after"] <= 60) == (0, True)
+    assert not explained.keys() & {"targets", "attempts"}
+
+
+async def test_an_answer_from_the_cache_considers_nobody(serve: Serve) -> None:
+    served = serve(PROVIDERS + ROUTER)
+    served.upstream.on(ALPHA, ok())
+    first = await served.client.post(PATH, chat(), ASKS)
+    await asyncio.sleep(1)
+    second = await served.client.post(PATH, chat(), ASKS)
+    assert second.headers["x-gateway-cache"] == "hit"
+    assert told(first)["attempts"]
+    assert told(second)["cache"] == told(first)["cache"]
+    assert not told(second).keys() & {"targets", "attempts", "limits"}
 
 
 async def test_what_translation_loses_is_said_of_each_target(serve: Serve) -> None:

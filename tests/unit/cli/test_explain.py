@@ -208,6 +208,25 @@ def test_other_dialects_and_routes(capsys: pytest.CaptureFixture[str]) -> None:
     assert order(explained(capsys, "/openai", "-m", "gpt-4o", "--assume-keys")) == [(1, "openai", "default")]
 
 
+def test_what_other_files_say_has_their_lines(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "routers.yaml").write_text("include: more.yaml\nauth: {mode: keys, keys-file: keys.yaml}\n")
+    (folder / "more.yaml").write_text("routers:\n  r: {load-balance: {chat: {providers: [openai, echo]}}}\n")
+    keys = f"- name: filed\n  hash: 'sha256:{'0' * 64}'\n  rate-limit: {{capacity: 3, refill-frequency: 1m}}\n"
+    (folder / "keys.yaml").write_text(f"{keys}  expires: 2020-01-01\n")
+    expired = explained(capsys, "r", "-m", "gpt-4o", "--key", "filed", "--assume-keys", status=3)
+    assert (expired["error"]["code"], expired["caller"]["place"]) == ("invalid_api_key", "keys.yaml:1")
+    (folder / "keys.yaml").write_text(keys)
+    decision = explained(capsys, "r", "-m", "gpt-4o", "--key", "filed", "--assume-keys")
+    assert [line["place"] for line in decision["limits"]] == ["keys.yaml:3"]
+    assert order(decision) == [(1, "openai", "more.yaml:2")]
+
+
+def test_a_list_of_models_asks_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    decision = explained(capsys, "main", "--path", "/models")
+    assert decision["serves"]
+    assert not decision["targets"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
