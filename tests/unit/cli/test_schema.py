@@ -20,3 +20,8 @@ def test_the_reference_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_of_providers_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--providers"]) == 0
     assert capsys.readouterr().out.startswith("# Providers\n")
+
+
+def test_the_schema_of_policy_tests_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--tests"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "*.test.yaml"
