@@ -77,7 +77,8 @@ def _is_for_secrets(path: Path) -> bool:
             return True
         case ("providers" | "routers" | "unified-api", *_, str(last)):
             return last in _SECRET_KEYS and "keys" in path[2:]
-    return False
+        case _:
+            return False
 
 
 def _has_password(text: str) -> bool:

@@ -549,7 +549,7 @@ class Target(Confidential, frozen=True):
     model: Annotated[str | None, Meta(description="The model to ask for, whatever the client named.")] = None
     base_url: Annotated[Url | None, Meta(description="Another address of the same provider.")] = None
     keys: Annotated[tuple[ProviderKey | str, ...], Meta(description="Keys for this entry alone.")] = ()
-    region: Annotated[str | None, Meta(description="A label, shown in metrics.")] = None
+    region: Annotated[str | None, Meta(description="Where it is: a label for readers.")] = None
     priority: Annotated[int, Meta(ge=0, description="Lower is tried first (strategy `priority`).")] = 0
 
 
@@ -639,7 +639,10 @@ class Ceilings(Base, frozen=True):
     rate_limit: Annotated[LimitCeilings | None, Meta(description="The most that may pass through a router.")] = None
     providers: Annotated[
         tuple[str, ...] | None,
-        Meta(description="The providers that routers may list, as patterns; absent: all.", examples=[["openai", "azure*"]]),
+        Meta(
+            description="The providers that routers may list, as patterns; absent: all.",
+            examples=[["openai", "azure*"]],
+        ),
     ] = None
     models: Annotated[
         tuple[str, ...] | None,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from gateway.core.exchange import Call, Dialect, Operation
+from gateway.dialects.translate import Way
 from gateway.pipeline import candidates
 from gateway.pipeline.candidates import Candidates, Entry, Plan, Reach
 from gateway.pipeline.endpoint import Endpoint
@@ -322,7 +323,7 @@ def test_the_memory_of_plans_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def ways(plan: Plan) -> list[tuple[str, str, str]]:
     return [
-        (target.endpoint.name, target.way.provider.codec.name if target.way else "", target.url)
+        (target.endpoint.name, target.way.provider.codec.name if isinstance(target.way, Way) else "", target.url)
         for target in plan.targets
     ]
 
@@ -367,5 +368,5 @@ def test_what_is_not_chat_is_not_translated() -> None:
 
 def test_the_facts_of_the_model_go_with_the_way() -> None:
     (target,) = made((endpoint("v", MESSAGES, models=("m",)), "m")).plan(call("x", stream=True)).targets
-    assert target.way is not None
+    assert isinstance(target.way, Way)
     assert (target.way.facts.model, target.way.facts.provider, target.way.ask_usage) == ("m", "v", True)
