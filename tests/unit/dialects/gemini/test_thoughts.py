@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 from google.genai import Client, types
 
@@ -51,12 +51,12 @@ def test_a_streamed_chat_of_the_sdk_brings_it_back() -> None:
     asked: list[bytes] = []
     answers = iter([FIRST, SECOND])
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         asked.append(request.content)
         stream = CODEC.stream_writer(Echo(id="x", model="claude", created=1)).write(next(answers))
-        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as transport:
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as transport:
         client = Client(
             api_key="key",
             http_options=types.HttpOptions(base_url="http://127.0.0.1:1", httpx_client=transport),
