@@ -73,8 +73,9 @@ def test_a_model_that_names_its_provider(client: openai.OpenAI) -> None:
 
 
 def test_what_the_gateway_says_of_itself(client: openai.OpenAI) -> None:
+    # The provider is named: a bare name would be balanced over all that have an equivalent.
     raw = client.chat.completions.with_raw_response.create(
-        model="gpt-4o", messages=HELLO, extra_headers={"x-request-id": "mine-1"}
+        model="openai/gpt-4o", messages=HELLO, extra_headers={"x-request-id": "mine-1"}
     )
     assert raw.headers["x-request-id"] == "mine-1"
     assert raw.headers["x-gateway-provider"] == "openai"

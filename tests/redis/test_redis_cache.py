@@ -14,7 +14,7 @@ from gateway.store.cache_redis import RELEASE, RedisCache, release
 from tests.support.caches import CHAT, EMBEDDINGS, caching, calls, said
 from tests.support.house import ALPHA, KEYS, Served, chat
 from tests.support.redis_server import RedisServer, run_cluster
-from tests.support.scripted import chat_reply, chat_stream, ok, stream
+from tests.support.scripted import chat_reply, chat_stream, ok, refuse, stream
 from tests.support.store_link import linked
 
 pytestmark = pytest.mark.real_time
@@ -158,9 +158,14 @@ async def test_a_replica_that_failed_leaves_its_turn_to_the_other(server: RedisS
     one, two = await replicas(
         tmp_path, caching(router=", retries: {max-retries: 0}", top=f"store: {{url: '{server.url}'}}\n")
     )
+    one.upstream.on(ALPHA, refuse(delay=0.3))
     two.upstream.on(ALPHA, ok())
-    failed, good = await asyncio.gather(*(served.client.post(CHAT, chat()) for served in (one, two)))
-    assert (failed.status, good.status) == (502, 200)
+    leading = asyncio.create_task(one.client.post(CHAT, chat()))
+    # It has the lease when its call is at the provider.
+    while not calls(one):
+        await asyncio.sleep(0)
+    good = await two.client.post(CHAT, chat())
+    assert ((await leading).status, good.status) == (502, 200)
     await closed(one, two)
 
 
