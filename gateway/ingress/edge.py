@@ -94,15 +94,16 @@ class Edge:
             try:
                 if self._runtime.cut:
                     raise GatewayError("draining", "This process is shutting down; ask again.", retry_after=1.0)
+                query: bytes = scope["query_string"]
+                if self._authenticated:
+                    # Before anything can be wrong: who is known is told what is.
+                    exchange.credential = _credential(once, query)
+                    exchange.target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
                 self._check_headers(headers, once)
                 if self._proxies is not None:
                     named = [value for name, value in headers if name == b"x-forwarded-for"]
                     exchange.client = self._proxies.client_behind(exchange.client, named)
-                query: bytes = scope["query_string"]
                 exchange.query = checked_query(query)
-                if self._authenticated:
-                    exchange.credential = _credential(once, query)
-                    exchange.target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
                 exchange.path = checked_path(raw_path)
                 declared = once.get(b"content-length")
                 if self._stranger is not None and (declared is None or len(declared) > _SMALL):

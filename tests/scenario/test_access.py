@@ -146,3 +146,12 @@ async def test_a_large_body_of_one_who_is_not_known_is_not_read(serve: Serve) ->
     reply = await served.client.post("/router/one/v1/chat/completions", body)
     assert (reply.status, reply.headers["connection"]) == (401, "close")
     assert (await served.client.post("/router/one/v1/chat/completions", body, AUTHORIZATION)).status != 401
+
+
+async def test_who_is_known_is_told_what_is_wrong_with_its_headers_and_query(serve: Serve) -> None:
+    served = serve(YAML)
+    twice = [("authorization", f"Bearer {KEY}"), ("content-type", "application/json"), ("content-type", "text/plain")]
+    reply = await served.client.post("/router/one/v1/chat/completions", chat(), twice)
+    assert (reply.status, told("openai", reply.json())[1]) == (400, "invalid_request")
+    reply = await served.client.post("/router/two/v1/chat/completions?a=%0d%0a", chat(), AUTHORIZATION)
+    assert reply.status != 401
