@@ -1,0 +1,141 @@
+"""The structure of routers.yaml, one struct for each mapping in it.
+
+Only structure lives here: types, defaults, patterns, and the description that editors and the
+reference show. What a file means beyond that is in check.py; what it becomes, in assemble.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.config.spec.auth import (
+    AuthSettings,
+    GatewayKey,
+    JwtClaims,
+    JwtIssuer,
+    ModelList,
+    NetworkList,
+    PreviousHash,
+    ProviderList,
+    RouterList,
+    SigningAlgorithm,
+)
+from gateway.config.spec.ceilings import Ceilings, LimitCeilings, Owner
+from gateway.config.spec.limits import Bucket, RateLimit
+from gateway.config.spec.policies import (
+    Balance,
+    Cache,
+    LoadBalance,
+    Policies,
+    Retries,
+    Router,
+    Strategy,
+    Target,
+    Timeouts,
+)
+from gateway.config.spec.providers import AwsKey, AzureKey, Breaker, GoogleKey, KeyLimit, KeyPool, Provider, ProviderKey
+from gateway.config.spec.server import Logging, Server, Tls
+from gateway.config.spec.store import StoreSettings
+from gateway.config.spec.terms import (
+    KEY_HASH,
+    KEY_NAME,
+    OWNED_FILES,
+    OWNER_NAME,
+    Base,
+    Confidential,
+    Duration,
+    KeyHash,
+    Moment,
+    Probability,
+    RouterName,
+    Size,
+    Url,
+    Weight,
+)
+
+__all__ = [
+    "KEY_HASH",
+    "KEY_NAME",
+    "OWNED_FILES",
+    "OWNER_NAME",
+    "AuthSettings",
+    "AwsKey",
+    "AzureKey",
+    "Balance",
+    "Base",
+    "Breaker",
+    "Bucket",
+    "Cache",
+    "Ceilings",
+    "Confidential",
+    "Duration",
+    "GatewayKey",
+    "GoogleKey",
+    "JwtClaims",
+    "JwtIssuer",
+    "KeyHash",
+    "KeyLimit",
+    "KeyPool",
+    "LimitCeilings",
+    "LoadBalance",
+    "Logging",
+    "ModelList",
+    "Moment",
+    "NetworkList",
+    "Owner",
+    "Policies",
+    "PreviousHash",
+    "Probability",
+    "Provider",
+    "ProviderKey",
+    "ProviderList",
+    "RateLimit",
+    "Retries",
+    "Router",
+    "RouterList",
+    "RouterName",
+    "Server",
+    "SigningAlgorithm",
+    "Size",
+    "Spec",
+    "StoreSettings",
+    "Strategy",
+    "Target",
+    "Timeouts",
+    "Tls",
+    "Url",
+    "Weight",
+]
+
+
+class Spec(Base, frozen=True):
+    """routers.yaml."""
+
+    include: Annotated[
+        tuple[str, ...] | str,
+        Meta(
+            description="Further files, as glob patterns relative to this one. They may hold `providers` and `routers`.",
+            examples=["routers.d/*.yaml"],
+        ),
+    ] = ()
+    server: Annotated[Server, Meta(description="Where the gateway listens and what it accepts.")] = Server()
+    auth: Annotated[AuthSettings, Meta(description="Who may call.")] = AuthSettings()
+    store: Annotated[StoreSettings, Meta(description="State that replicas share.")] = StoreSettings()
+    providers: Annotated[
+        dict[str, Provider | None], Meta(description="Known providers that are tuned, and new ones.")
+    ] = {}
+    global_: Annotated[Policies, Meta(description="For every request, before anything of a router's.")] = msgspec.field(
+        name="global", default_factory=Policies
+    )
+    unified_api: Annotated[Router, Meta(description="The policies of `/ai/` and `/v1/`.")] = msgspec.field(
+        default_factory=Router
+    )
+    default_router: Annotated[str | None, Meta(description="The router that serves `/v1/`.")] = None
+    routers: Annotated[dict[RouterName, Router], Meta(description="The named routers.")] = {}
+    ceilings: Annotated[Ceilings | None, Meta(description="What no router may go beyond.")] = None
+    owners: Annotated[
+        tuple[Owner, ...], Meta(description="Which included file may define which routers, and who approves it.")
+    ] = ()
