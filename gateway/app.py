@@ -12,7 +12,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -33,6 +33,7 @@ from gateway.store.stores import Stores
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.sink import Sink
 from gateway.upstream.echo import EchoTransport
 from gateway.upstream.engines import open_transport
 
@@ -87,6 +88,7 @@ class Gateway:
         self.serving = _serving(house)
         runtime.adopt(house.pools)
         runtime.stores = house.stores
+        runtime.sinks = house.sinks
         house.stores.bound_caches(house.cache_sizes)
 
     def table(self) -> Table:
@@ -115,12 +117,18 @@ class Gateway:
             if house.stores is not before:
                 await house.stores.open()
                 runtime.stores = house.stores
+            for sink in house.sinks.without(runtime.sinks):
+                await sink.open()
+            replaced = runtime.sinks.without(house.sinks)
+            runtime.sinks = house.sinks
             house.stores.bound_caches(house.cache_sizes)
             self.files = loaded
             runtime.adopt(house.pools)
             self.house = house
             if before is not None and house.stores is not before:
-                runtime.behind.start(_close_after(before, list(runtime.in_flight)))
+                runtime.behind.start(_close_after([before], list(runtime.in_flight)))
+            if replaced:
+                runtime.behind.start(_close_after(replaced, list(runtime.in_flight)))
             self.fetch_keys()
             self._close_token_sources()
             self.serving = _serving(house)
@@ -227,6 +235,8 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             loop.add_signal_handler(signal.SIGHUP, lambda: start(gateway.reload()))
             loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
         await gateway.house.stores.open()
+        for sink in gateway.house.sinks:
+            await sink.open()
         gateway.fetch_keys()
         start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
         if snapshots is not None:
@@ -270,13 +280,14 @@ def _spare_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
 
 
-async def _close_after(stores: Stores, requests: list[asyncio.Task[object]]) -> None:
+async def _close_after(replaced: Sequence[Stores | Sink], requests: list[asyncio.Task[object]]) -> None:
     """Close what a reload has replaced, when the requests that began with it have ended."""
     try:
         if requests:
             await asyncio.wait(requests)
     finally:
-        await stores.close()
+        for one in replaced:
+            await one.close()
 
 
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:

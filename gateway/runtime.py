@@ -22,6 +22,7 @@ from gateway.policy.load import TargetLoad
 from gateway.store.stores import Stores
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.sinks import NO_SINKS
 from gateway.upstream.token_source import TokenSource
 from gateway.upstream.transport import Transport
 
@@ -80,11 +81,11 @@ class Behind:
 class Runtime:
     """The lasting half of a process.
 
-    transport reaches providers over HTTP, echo is the built-in one. stores: those of the house that serves, None before
-    there is one. token_sources: by what they lend for, credentials included: never shown. in_flight holds each
-    request's task while it is served, so that a drain can end what is left. draining: on the way out, what is under
-    way goes on. cut: the time for that is over. name: of this process among the replicas. behind: what is done for no
-    client.
+    transport reaches providers over HTTP, echo is the built-in one. stores, sinks: those of the house that serves, None
+    and nothing before there is one. token_sources: by what they lend for, credentials included: never shown. in_flight
+    holds each request's task while it is served, so that a drain can end what is left. draining: on the way out, what
+    is under way goes on. cut: the time for that is over. name: of this process among the replicas. behind: what is done
+    for no client.
     """
 
     def __init__(self, *, clock: Clock, transport: Transport, echo: Transport, log: Log, metrics: Metrics) -> None:
@@ -97,6 +98,7 @@ class Runtime:
         self.loads: dict[TargetName, TargetLoad] = {}
         self.pools: dict[str, KeyPool] = {}
         self.stores: Stores | None = None
+        self.sinks = NO_SINKS
         self.key_sets: dict[IssuerName, KeySet] = {}
         self.token_sources: dict[tuple[str, ...], TokenSource] = {}
         self.in_flight: dict[Task[object], Exchange] = {}
@@ -130,5 +132,7 @@ class Runtime:
             await source.close()
         await self.transport.close()
         await self.echo.close()
+        for sink in self.sinks:
+            await sink.close()
         if self.stores is not None:
             await self.stores.close()

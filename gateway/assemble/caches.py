@@ -9,6 +9,7 @@ from gateway.core.exchange import Layer
 from gateway.core.units import size_in_bytes
 from gateway.pipeline.cache_question import Memory
 from gateway.pipeline.cached import CachePolicy, cached
+from gateway.pipeline.settlement import Settlement
 from gateway.policy.cache_control import read_directive
 from gateway.runtime import Runtime
 from gateway.store.stores import Stores
@@ -21,10 +22,11 @@ class RouteCaches:
     place of a gateway key.
     """
 
-    def __init__(self, spec: sp.Spec, runtime: Runtime, stores: Stores) -> None:
+    def __init__(self, spec: sp.Spec, runtime: Runtime, stores: Stores, settle: Settlement) -> None:
         self._everywhere = spec.global_.cache
         self._runtime = runtime
         self._stores = stores
+        self._settle = settle
         self._memory: Memory = {}
         self.sizes: Final[dict[str, int]] = {}
         caches = [self._everywhere, spec.unified_api.cache, *(router.cache for router in spec.routers.values())]
@@ -48,4 +50,4 @@ class RouteCaches:
             tool_calls=cache.tool_calls,
             leases=self._stores.link is not None,
         )
-        return [cached(policy, self._stores.cache, self._runtime, self._memory)]
+        return [cached(policy, self._stores.cache, self._runtime, self._memory, self._settle)]

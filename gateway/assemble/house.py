@@ -16,6 +16,7 @@ from gateway.assemble.access import explains, gate_of
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
+from gateway.assemble.sinks import sinks_for
 from gateway.assemble.stores import stores_for
 from gateway.config import spec as sp
 from gateway.core.access import Access
@@ -29,8 +30,10 @@ from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
 from gateway.pipeline.key_limits import KeyLimits
+from gateway.pipeline.recorder import Recorder
 from gateway.pipeline.route import Route
 from gateway.pipeline.settings import Carriage, Limits
+from gateway.pipeline.settlement import Settlement
 from gateway.policy.balance import balancer_for, integer_weights
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
@@ -39,6 +42,7 @@ from gateway.policy.retry import RetryBudget, RetryPolicy
 from gateway.providers.catalog import detect
 from gateway.runtime import Runtime
 from gateway.store.stores import Stores
+from gateway.telemetry.sinks import Sinks
 
 _UNIFIED_GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "moderations", "rerank")
 
@@ -46,14 +50,15 @@ _UNIFIED_GROUPS: Sequence[Group] = ("chat", "embeddings", "images", "audio", "mo
 class House(msgspec.Struct, frozen=True, eq=False):
     """One config, built: what is served and what it is made of. pools: the key pools, by the name under which the
     next config finds them. endpoints: by provider. routed: those that the routers list.
-    stores: shared state, opened by whoever takes the house in use. cache_sizes: bytes that each route's cache may hold
-    in memory."""
+    stores: shared state, and sinks: where records go; opened by whoever takes the house in use. cache_sizes: bytes that
+    each route's cache may hold in memory."""
 
     table: Table
     pools: dict[str, KeyPool]
     endpoints: Mapping[str, Endpoint]
     routed: tuple[Endpoint, ...]
     stores: Stores
+    sinks: Sinks
     cache_sizes: Mapping[str, int]
     spec: sp.Spec
     hash: str
@@ -73,7 +78,10 @@ class _Assembly:
         self._endpoints = Endpoints(spec, runtime, env)
         self._rate_limits = RouteLimits(spec, runtime, self._stores.limits)
         self._key_limits = KeyLimits(self._stores.limits, runtime.estimator, runtime.clock.monotonic)
-        self._caches = RouteCaches(spec, runtime, self._stores)
+        self._sinks = sinks_for(spec, runtime)
+        record = Recorder(list(self._sinks), config_hash, runtime.estimator, runtime.log) if len(self._sinks) else None
+        self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record)
+        self._caches = RouteCaches(spec, runtime, self._stores, self._settle)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
         self._made: dict[object, Candidates] = {}
@@ -100,6 +108,7 @@ class _Assembly:
             stranger=stranger,
             explains=explains(self._spec),
             keyed=authenticated,
+            settle=self._settle,
         )
         routers: dict[bytes, RouteApp] = {}
         handlers: dict[str, tuple[Handler, bool]] = {}
@@ -140,6 +149,7 @@ class _Assembly:
             self._endpoints.by_name,
             tuple(self._routed),
             self._stores,
+            self._sinks,
             self._caches.sizes,
             self._spec,
             self._hash,

@@ -88,8 +88,9 @@ class Exchange(msgspec.Struct, eq=False):
     """The client's side of one request and what became of it.
 
     path is the api path after the mount, raw and undecoded, with its leading slash. started is
-    clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. cost
-    is in millionths of a dollar, once somebody has asked for it.
+    clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. rule: what chose the
+    model where a rule did. cost is in nano-USD, once somebody has asked for it; price_source: where the price is from.
+    cache: what the cache did, as the client is told. saved: nano-USD that were not spent, thanks to saved_by.
     client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
     is what the caller may use, None for everything. losses: the fields that translation could not carry to the last
     target, those without a known name as `other`.
@@ -112,7 +113,9 @@ class Exchange(msgspec.Struct, eq=False):
     client: str = ""
     caller: str = ""
     team: str = ""
+    project: str = ""
     access: Access | None = None
+    rule: str = ""
     attempts: list[Attempt] = []
     provider: str = ""
     model: str = ""
@@ -120,6 +123,10 @@ class Exchange(msgspec.Struct, eq=False):
     status: int = 0
     usage: Usage | None = None
     cost: int | None = None
+    price_source: str = ""
+    cache: str = ""
+    saved: int = 0
+    saved_by: str = ""
     estimate: Estimate | None = None
     requests_left: Room | None = None
     tokens_left: Room | None = None

@@ -22,6 +22,7 @@ from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
 from gateway.ingress.watch import Watch
+from gateway.pipeline.settlement import Settlement
 from gateway.pipeline.trace_header import header_of
 from gateway.policy.networks import Networks
 from gateway.runtime import Runtime
@@ -43,7 +44,8 @@ class Edge:
     log_requests: `all`, `failures` or `none`. authenticated: callers have keys. config: the hash that decided.
     stranger: what to tell one who can be no caller, before the body is known; None where anybody may call.
     proxies: those whose word on a client's address counts, None when none are. explains: requests that ask for it are
-    explained: with keyed, where the caller's key allows it."""
+    explained: with keyed, where the caller's key allows it. settle: ends exchanges; None where
+    they are only counted."""
 
     def __init__(
         self,
@@ -59,11 +61,12 @@ class Edge:
         stranger: Callable[[Exchange], GatewayError | None] | None = None,
         explains: bool = False,
         keyed: bool = True,
+        settle: Settlement | None = None,
     ) -> None:
         self._runtime = runtime
         self._now = runtime.clock.monotonic
         self._wall = runtime.clock.wall
-        self._settle = runtime.metrics.settle
+        self._settle = settle or Settlement(self._now, runtime.metrics)
         self._in_flight = runtime.in_flight
         self._max_body = max_body
         self._max_header = max_header
@@ -165,7 +168,9 @@ class Edge:
             if exchange.gone:
                 exchange.outcome = "disconnected"
                 exchange.status = exchange.status or 499
-            self._close(exchange)
+            self._settle(exchange)
+            if self._log_requests != "none":
+                self._log_request(exchange)
 
     def _turn_away(self, exchange: Exchange, stranger: Callable[[Exchange], GatewayError | None]) -> None:
         error = stranger(exchange)
@@ -179,7 +184,9 @@ class Edge:
         headers: Headers = scope["headers"]
         exchange = self._open(scope, headers, dict(headers), "")
         await self._refuse(exchange, error, scope["raw_path"], send)
-        self._close(exchange)
+        self._settle(exchange)
+        if self._log_requests != "none":
+            self._log_request(exchange)
 
     def _open(self, scope: Scope, headers: Headers, once: dict[bytes, bytes], router: str) -> Exchange:
         return Exchange(
@@ -195,15 +202,6 @@ class Edge:
             wall=self._wall(),
             client=scope["client"][0] if scope.get("client") else "",
         )
-
-    def _close(self, exchange: Exchange) -> None:
-        """Settle, once."""
-        exchange.ended = self._now()
-        for settle in exchange.on_settle:
-            settle(exchange)
-        self._settle(exchange)
-        if self._log_requests != "none":
-            self._log_request(exchange)
 
     def _request_id(self, given: bytes | None) -> str:
         if given is not None and _REQUEST_ID.fullmatch(given):

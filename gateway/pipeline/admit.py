@@ -17,7 +17,7 @@ import msgspec
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange, Handler, Headers, Layer, Reply
 from gateway.core.usage import Room
-from gateway.pipeline.identity import identity_of
+from gateway.pipeline.identity import end_user, identity_of
 from gateway.pipeline.trace import note_limits
 from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.limits import (
@@ -85,7 +85,7 @@ class Gate:
 
     async def admit(self, inner: Handler, exchange: Exchange) -> Reply:
         """Ask the buckets, then the handler."""
-        user = (exchange.call.user or _end_user(exchange.headers)) if self._by_user else ""
+        user = end_user(exchange) if self._by_user else ""
         # Two kinds of one text must not be taken for one another: a credential is bytes, an address stands alone.
         caller = (exchange.caller or exchange.credential or (exchange.client,)) if self._by_caller else ""
         who = (caller, exchange.team if self._by_team else "", user)
@@ -253,13 +253,6 @@ class Gate:
 
     def _count(self, exchange: Exchange, rule: Rule) -> None:
         self._counting.metrics.count_denial(exchange.router, rule.scope, rule.unit, enforced=not rule.shadow)
-
-
-def _end_user(headers: Headers) -> str:
-    for name, value in headers:
-        if name == b"x-end-user":
-            return value.decode("latin-1").strip()
-    return ""
 
 
 def _told(exchange: Exchange) -> Headers:

@@ -19,6 +19,7 @@ _WORDS: Final[tuple[tuple[Result, bytes], ...]] = (
     ("hit", b"hit"), ("shared", b"hit"), ("stale", b"stale"), ("miss", b"miss"), ("bypass", b"bypass"),
     ("refresh", b"miss"),
 )  # fmt: skip
+SAID: Final = {result: word.decode() for result, word in _WORDS}
 TOLD: Final[dict[Result, tuple[bytes, bytes]]] = {result: (b"x-gateway-cache", word) for result, word in _WORDS}
 NOTHING_USED: Final = Usage()
 _KEPT: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model", b"x-gateway-dropped"))

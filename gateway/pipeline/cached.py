@@ -26,7 +26,8 @@ from gateway.pipeline.cache_embeddings import EmbeddingCache
 from gateway.pipeline.cache_errors import copy_of, is_everybodys, is_upstreams
 from gateway.pipeline.cache_flight import Flight
 from gateway.pipeline.cache_question import OPERATIONS, Asked, Memory, Question, Questions, bypass_of
-from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, form_of, given, kept_of
+from gateway.pipeline.cache_reply import NOTHING_USED, SAID, TOLD, Result, form_of, given, kept_of
+from gateway.pipeline.settlement import Settlement
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error, written
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
@@ -60,13 +61,20 @@ class CachePolicy(msgspec.Struct, frozen=True):
     leases: bool = False
 
 
-def cached(policy: CachePolicy, store: CacheStore, runtime: Runtime, memory: Memory | None = None) -> Layer:
+def cached(
+    policy: CachePolicy,
+    store: CacheStore,
+    runtime: Runtime,
+    memory: Memory | None = None,
+    settle: Settlement | None = None,
+) -> Layer:
     """The layer for a route. Not for one whose directive is `no-store`: that has none. memory: of questions, which the
-    routes of a config share."""
+    routes of a config share. settle: ends what is fetched behind; None where it is only counted."""
+    settle = settle or Settlement(runtime.clock.monotonic, runtime.metrics)
     questions = Questions(policy.router, policy.scope, policy.seed, policy.buckets, {} if memory is None else memory)
 
     def layer(inner: Handler) -> Handler:
-        return Cached(policy, store, runtime, questions, inner)
+        return Cached(policy, store, runtime, questions, settle, inner)
 
     return layer
 
@@ -76,11 +84,17 @@ class Cached:
 
     __slots__ = (
         "_chance", "_clock", "_directive", "_embeddings", "_flights", "_inner", "_policy", "_questions", "_router",
-        "_runtime", "_serial", "_store", "_ttl", "_wall",
+        "_runtime", "_serial", "_settlement", "_store", "_ttl", "_wall",
     )  # fmt: skip
 
     def __init__(
-        self, policy: CachePolicy, store: CacheStore, runtime: Runtime, questions: Questions, inner: Handler
+        self,
+        policy: CachePolicy,
+        store: CacheStore,
+        runtime: Runtime,
+        questions: Questions,
+        settle: Settlement,
+        inner: Handler,
     ) -> None:
         clock: Clock = runtime.clock
         self._clock = clock
@@ -93,6 +107,7 @@ class Cached:
         self._store = store
         self._runtime = runtime
         self._questions = questions
+        self._settlement = settle
         self._inner = inner
         self._flights: dict[str, Flight] = {}
         self._serial = 0
@@ -398,16 +413,14 @@ class Cached:
         finally:
             if holder:
                 self._runtime.behind.start(self._store.release(name, holder))
-            again.ended = self._clock.monotonic()
-            for settle in again.on_settle:
-                settle(again)
-            self._runtime.metrics.settle(again)
+            self._settlement(again)
 
     def _holder(self) -> str:
         self._serial += 1
         return f"{self._runtime.name}:{self._serial}"
 
     def _count(self, exchange: Exchange, result: Result) -> None:
+        exchange.cache = SAID[result]
         self._runtime.metrics.count_cache(exchange.router, result)
 
 
@@ -428,5 +441,6 @@ def _again(exchange: Exchange, started: float, wall: float) -> Exchange:
         client=exchange.client,
         caller=exchange.caller,
         team=exchange.team,
+        project=exchange.project,
         access=exchange.access,
     )

@@ -14,3 +14,13 @@ def identity_of(exchange: Exchange) -> str:
     if exchange.credential:
         return name_of_credential(exchange.credential)
     return f"address:{name_of_caller(exchange.client)}"
+
+
+def end_user(exchange: Exchange) -> str:
+    """The end user behind the caller, as the request names it: in its body, or in `x-end-user`; ``."""
+    if exchange.call.user:
+        return exchange.call.user
+    for name, value in exchange.headers:
+        if name == b"x-end-user":
+            return value.decode("latin-1").strip()
+    return ""

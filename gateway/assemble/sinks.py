@@ -1,0 +1,14 @@
+"""From `ledger:`, `audit:`, `alerts:` and `traces:` to the places that records go to. Nothing is opened here."""
+
+from __future__ import annotations
+
+from gateway.config import spec as sp
+from gateway.runtime import Runtime
+from gateway.telemetry.sink import Sink
+from gateway.telemetry.sinks import Settings, Sinks
+
+
+def sinks_for(spec: sp.Spec, runtime: Runtime) -> Sinks:
+    """The sinks that a spec asks for. Those in use with the same settings stay the same."""
+    made: dict[str, tuple[Settings, Sink]] = {}
+    return Sinks(made)

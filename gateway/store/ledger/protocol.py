@@ -1,0 +1,134 @@
+"""What is asked of a ledger's database, SQLite or PostgreSQL.
+
+Lives here: the protocol and its values. Law: a record counts once, however often it is brought; money is whole
+nano-USD; no method reads a table into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.core.record import Record
+
+ConsumerKind = Literal["key", "team", "project", "router"]
+"""Whose spending is counted: the caller's name, its team, its project, or the router."""
+
+Dimension = Literal["day", "hour", "caller", "team", "project", "router", "provider", "model", "operation", "status"]
+"""What usage is grouped by. Days and hours are UTC."""
+
+
+class LedgerDown(Exception):
+    """The database did not answer, or not sensibly. The message is for operators; no credential in it."""
+
+
+class Consumer(msgspec.Struct, frozen=True, gc=False):
+    """One of those who spend."""
+
+    kind: ConsumerKind
+    name: str
+
+
+class QuotaEntry(msgspec.Struct, frozen=True, gc=False):
+    """A change of a prepaid balance. id: unique, so that one entry brought twice counts once. amount: nano-USD,
+    negative where it was taken away. time: Unix seconds. kind: `add` changes the balance by the amount, `set` makes it
+    the amount, whatever was spent before. by: who did it. note: why."""
+
+    id: str
+    consumer: Consumer
+    kind: Literal["add", "set"]
+    amount: int
+    time: float
+    by: str = ""
+    note: str = ""
+
+
+class Balance(msgspec.Struct, frozen=True, gc=False):
+    """What is left of what was prepaid. granted: the last `set` and what was added since; spent: since that `set`, or
+    the first entry. Both nano-USD. since: the Unix second from which on spending counts."""
+
+    consumer: Consumer
+    granted: int
+    spent: int
+    since: float
+
+
+class UsageQuery(msgspec.Struct, frozen=True):
+    """since, until: Unix seconds, until not included. by: dimensions, in the order wanted. where: values that a
+    dimension must have. limit, after: of the page; after is the `cursor` of the page before, `` for the first."""
+
+    since: float
+    until: float
+    by: tuple[Dimension, ...] = ()
+    where: tuple[tuple[Dimension, str], ...] = ()
+    limit: int = 1000
+    after: str = ""
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    """A group. group: its values, in the order of `by`; days as `2026-11-21`, hours as `2026-11-21T14`. cost, saved:
+    nano-USD. unpriced: requests that used something whose price is not known."""
+
+    group: tuple[str, ...]
+    requests: int
+    failed: int
+    input: int
+    output: int
+    cached: int
+    cache_write: int
+    reasoning: int
+    cost: int
+    unpriced: int
+    saved: int
+    seconds: float
+
+
+class UsagePage(msgspec.Struct, frozen=True):
+    """cursor: where the next page begins, `` at the end."""
+
+    rows: tuple[UsageRow, ...]
+    cursor: str = ""
+
+
+class LedgerDatabase(Protocol):
+    """Raises LedgerDown alone. Opened before use; every call is bounded in time."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def migrate(self) -> tuple[str, ...]:
+        """Apply what is missing, under a lock that other processes wait for; the names of what was applied."""
+        ...
+
+    async def insert(self, records: Sequence[Record]) -> int:
+        """Write those that are not there yet, in one transaction; how many were new."""
+        ...
+
+    async def records(self, query: UsageQuery) -> AsyncIterator[Record]:
+        """The records themselves, in the order of time."""
+        ...
+
+    async def usage(self, query: UsageQuery) -> UsagePage: ...
+
+    async def spent(self, consumer: Consumer, since: float, until: float) -> int:
+        """Nano-USD of the records that began within; until is not included."""
+        ...
+
+    async def enter(self, entry: QuotaEntry) -> None:
+        """Write a change of a balance."""
+        ...
+
+    async def balance(self, consumer: Consumer) -> Balance | None:
+        """None for one without entries: it has no quota."""
+        ...
+
+    async def balances(self, kind: ConsumerKind | None = None) -> tuple[Balance, ...]:
+        """Those of every consumer with entries, in the order of kind and name."""
+        ...
+
+    async def retain(self, before: float) -> int:
+        """Delete records that began before, in steps that keep nobody waiting; how many. Balances stay as they are."""
+        ...
