@@ -20,6 +20,7 @@ from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
 from gateway.store.stores import Stores
+from gateway.telemetry.events import Events
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.sinks import NO_SINKS
@@ -81,11 +82,11 @@ class Behind:
 class Runtime:
     """The lasting half of a process.
 
-    transport reaches providers over HTTP, echo is the built-in one. stores, sinks: those of the house that serves, None
-    and nothing before there is one. token_sources: by what they lend for, credentials included: never shown. in_flight
-    holds each request's task while it is served, so that a drain can end what is left. draining: on the way out, what
-    is under way goes on. cut: the time for that is over. name: of this process among the replicas. behind: what is done
-    for no client.
+    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know. stores,
+    sinks: those of the house that serves, None and nothing before there is one. token_sources: by what they lend for,
+    credentials included: never shown. in_flight holds each request's task while it is served, so that a drain can end
+    what is left. draining: on the way out, what is under way goes on. cut: the time for that is over. name: of this
+    process among the replicas. behind: what is done for no client.
     """
 
     def __init__(self, *, clock: Clock, transport: Transport, echo: Transport, log: Log, metrics: Metrics) -> None:
@@ -94,6 +95,7 @@ class Runtime:
         self.echo = echo
         self.log = log
         self.metrics = metrics
+        self.events = Events(clock.wall)
         self.estimator = Estimator()
         self.loads: dict[TargetName, TargetLoad] = {}
         self.pools: dict[str, KeyPool] = {}
