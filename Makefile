@@ -38,6 +38,8 @@ check: dev ## lint, format, types, layers, the shipped config and schema
 		|| { echo "schemas/routers.schema.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --tests | cmp -s - schemas/policy-test.schema.json \
 		|| { echo "schemas/policy-test.schema.json is stale: make schema" >&2; exit 1; }
+	@$(PY) -m gateway.cli schema --audit | cmp -s - schemas/audit.schema.json \
+		|| { echo "schemas/audit.schema.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --docs | cmp -s - docs/configuration.md \
 		|| { echo "docs/configuration.md is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --providers | cmp -s - docs/providers.md \
@@ -51,6 +53,7 @@ schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and w
 	@mkdir -p schemas
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
 	$(PY) -m gateway.cli schema --tests > schemas/policy-test.schema.json
+	$(PY) -m gateway.cli schema --audit > schemas/audit.schema.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
 	$(PY) tools/make_chart.py

@@ -1,0 +1,87 @@
+"""What kind of request a body is, told without reading what it says.
+
+Pure, and for whoever keeps account of requests: nothing is decided by it, so a body that is none of ours has simply no
+features. A name in a user's own text does not count: inside a string its quotes are escaped.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+Feature = Literal["tools", "images", "audio", "files", "json"]
+
+_MARKS: Final[tuple[tuple[Feature, tuple[bytes, ...]], ...]] = (
+    ("images", (b'"image_url"', b'"input_image"', b'"type":"image"', b'"type": "image"', b'"image/')),
+    ("audio", (b'"input_audio"', b'"audio/')),
+    ("files", (b'"input_file"', b'"file_data"', b'"file_id"', b'"type":"document"', b'"type": "document"',
+               b'"application/pdf"')),
+)  # fmt: skip
+"""What stands in a body that has such a part, in the dialects that clients speak."""
+_PLAIN: Final = frozenset(("", "text", "text/plain"))
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False):
+    """features: in a fixed order. choices: how many answers are asked for."""
+
+    features: tuple[Feature, ...] = ()
+    choices: int = 1
+
+
+NO_SHAPE: Final = Shape()
+
+
+class _Format(msgspec.Struct, gc=False):
+    type: str = ""
+
+
+class _Text(msgspec.Struct, gc=False):
+    format: _Format | None = None
+
+
+class _Generation(msgspec.Struct, rename="camel", gc=False):
+    candidate_count: int | None = None
+    response_mime_type: str | None = None
+
+
+class _Body(msgspec.Struct, gc=False):
+    """The members that say what is asked, of all dialects."""
+
+    tools: list[msgspec.Raw] | None = None
+    functions: list[msgspec.Raw] | None = None
+    response_format: _Format | None = None
+    text: _Text | None = None
+    output_format: _Format | None = None
+    n: int | None = None
+    generation: _Generation | None = msgspec.field(default=None, name="generationConfig")
+    generation_too: _Generation | None = msgspec.field(default=None, name="generation_config")
+
+
+_DECODER: Final = msgspec.json.Decoder(_Body)
+
+
+def shape_of(body: bytes) -> Shape:
+    """Read off a JSON body. NO_SHAPE for what is not one, or has other types than these."""
+    if not body.startswith(b"{"):
+        return NO_SHAPE
+    try:
+        read = _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return NO_SHAPE
+    features: list[Feature] = []
+    if read.tools or read.functions:
+        features.append("tools")
+    for feature, marks in _MARKS:
+        if any(mark in body for mark in marks):
+            features.append(feature)
+    generation = read.generation or read.generation_too or _Generation()
+    asked = (
+        read.response_format.type if read.response_format is not None else "",
+        read.output_format.type if read.output_format is not None else "",
+        read.text.format.type if read.text is not None and read.text.format is not None else "",
+        generation.response_mime_type or "",
+    )
+    if not _PLAIN.issuperset(asked):
+        features.append("json")
+    return Shape(tuple(features), max(read.n or generation.candidate_count or 1, 1))
