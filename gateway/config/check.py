@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.check_access import ACCESS_RULES
+from gateway.config.check_admin import ADMIN_RULES
+from gateway.config.check_alerts import ALERT_RULES
 from gateway.config.check_balance import BALANCE_RULES
 from gateway.config.check_cache import CACHE_RULES
 from gateway.config.check_ceilings import CEILING_RULES
 from gateway.config.check_credentials import CREDENTIAL_RULES
 from gateway.config.check_keys import KEY_RULES
+from gateway.config.check_ledger import LEDGER_RULES
 from gateway.config.check_limits import LIMIT_RULES
 from gateway.config.check_meaning import MEANING_RULES
 from gateway.config.check_policies import POLICY_RULES
@@ -24,6 +27,7 @@ from gateway.config.check_reach import REACH_RULES
 from gateway.config.check_secrets import SECRET_RULES
 from gateway.config.check_store import STORE_RULES
 from gateway.config.check_tls import TLS_RULES
+from gateway.config.check_traces import TRACE_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
 from gateway.config.problem import Path as DocumentPath
@@ -32,6 +36,7 @@ from gateway.config.subject import Rule, Subject
 RULES: Final[tuple[Rule, ...]] = (
     *ACCESS_RULES,
     *KEY_RULES,
+    *ADMIN_RULES,
     *TLS_RULES,
     *PROVIDER_RULES,
     *CREDENTIAL_RULES,
@@ -44,6 +49,9 @@ RULES: Final[tuple[Rule, ...]] = (
     *LIMIT_RULES,
     *CEILING_RULES,
     *STORE_RULES,
+    *LEDGER_RULES,
+    *TRACE_RULES,
+    *ALERT_RULES,
 )
 
 

@@ -39,13 +39,14 @@ and explanations when the first line of the file is
 """
 
 _TITLES: Final = {
+    "AdminKey": "an entry of `admin.keys`", "AdminSettings": "`admin`",
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
     "Ceilings": "`ceilings`", "LimitCeilings": "`ceilings.rate-limit`", "Owner": "an entry of `owners`",
     "GatewayKey": "an entry of `auth.keys`", "PreviousHash": "`auth.keys[].previous`",
     "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",
-    "KeyPool": "`key-pool`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
+    "KeyPool": "`key-pool`", "LedgerSettings": "`ledger`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
     "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`",
     "GoogleKey": "`google` of a provider's key", "AzureKey": "`azure` of a provider's key",
     "AwsKey": "`aws` of a provider's key", "RateLimit": "`rate-limit`",

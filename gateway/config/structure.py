@@ -26,7 +26,7 @@ from gateway.core.units import DURATION, SIZE
 
 PLANNED: Final = frozenset((
     "budget", "rules", "semantic-cache", "privacy", "access", "hedge", "shadow", "continuation",
-    "tenants", "ledger", "alerts", "optimize-for",
+    "tenants", "optimize-for",
 ))  # fmt: skip
 Found = tuple[Path, Problem]
 _KINDS: Final = {

@@ -14,6 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from gateway.core.access import Access
     from gateway.core.errors import FaultKind
+    from gateway.core.span import Span
     from gateway.core.trace import Trace
     from gateway.core.usage import Estimate, Room, Usage
 
@@ -71,7 +72,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 class Attempt(msgspec.Struct, gc=False):
     """One try upstream. Times are clock seconds; first_byte is 0 until there was one. model is what
-    was asked for, label the same for metrics: a known name or `other`."""
+    was asked for, label the same for metrics: a known name or `other`. origin: where it went."""
 
     provider: str
     model: str
@@ -82,6 +83,7 @@ class Attempt(msgspec.Struct, gc=False):
     ended: float = 0.0
     status: int = 0
     fault: FaultKind | None = None
+    origin: str = ""
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -91,11 +93,13 @@ class Exchange(msgspec.Struct, eq=False):
     clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. rule: what chose the
     model where a rule did. cost is in nano-USD, once somebody has asked for it; price_source: where the price is from.
     cache: what the cache did, as the client is told. saved: nano-USD that were not spent, thanks to saved_by.
+    charged: its cost is taken from a prepaid balance or a budget, so its row must outlive the process.
     client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
     is what the caller may use, None for everything. losses: the fields that translation could not carry to the last
     target, those without a known name as `other`.
     followed: others wait for what this one brings, so that its client's leaving does not end it. trace: where layers
-    note why they decide as they do, None where nobody asked.
+    note why they decide as they do, None where nobody asked. span: its place in a distributed trace, None where there
+    are none.
     """
 
     id: str
@@ -127,6 +131,7 @@ class Exchange(msgspec.Struct, eq=False):
     cache: str = ""
     saved: int = 0
     saved_by: str = ""
+    charged: bool = False
     estimate: Estimate | None = None
     requests_left: Room | None = None
     tokens_left: Room | None = None
@@ -139,6 +144,7 @@ class Exchange(msgspec.Struct, eq=False):
     losses: tuple[str, ...] = ()
     followed: bool = False
     trace: Trace | None = None
+    span: Span | None = None
     on_settle: list[Callable[[Exchange], None]] = []
 
 

@@ -274,9 +274,52 @@ _SERVER: Final = (
     Rule("owners", "changed", "risky", "`owners`.", "Others may define routers, and approve it."),
     Rule("other", "changed", "risky", "Whatever has no rule of its own.", "It has not been judged."),
 )
+_ADMIN: Final = (
+    Rule("admin-on", "widened", "risky", "`admin` is added.", "Usage, quotas and state can be asked for."),
+    Rule("admin-off", "removed", "breaking", "`admin` is removed.", "Whoever used the admin API gets 404."),
+    Rule("admin-listen", "changed", "breaking", "`admin.host` or `port`.", "The admin API is at another address."),
+    Rule(
+        "admin-opened", "widened", "breaking", "The last of `admin.keys` is removed.", "Whoever is on the machine may."
+    ),
+    Rule("admin-key-added", "added", "risky", "A key of the admin API is added.", "One more may use it."),
+    Rule("admin-key-removed", "removed", "breaking", "A key of the admin API is removed.", "Its bearer gets 401."),
+    Rule("admin-role-raised", "widened", "risky", "`role` becomes `write`.", "Its bearer may change quotas."),
+    Rule("admin-role-lowered", "tightened", "breaking", "`role` becomes `read`.", "Its bearer's changes get 403."),
+)
+_TELEMETRY: Final = (
+    Rule("traces-on", "added", "risky", "`traces` is added.", "Names of callers and models go to a collector."),
+    Rule("traces-off", "removed", "safe", "`traces` is removed.", "Answers stay the same."),
+    Rule("traces-address", "changed", "risky", "`endpoint` or `headers` of traces.", "Spans go elsewhere."),
+    Rule("traces-share", "changed", "safe", "`sampling` or `follow-clients`.", "More or fewer traces are kept."),
+    Rule("traces-words", "changed", "risky", "`service-name` or `resource`.", "Dashboards look for the old words."),
+    Rule("traces-told", "widened", "risky", "A provider is added to `propagate-to`.", "It learns ids of traces."),
+    Rule("traces-told-less", "tightened", "safe", "`propagate-to` is less.", "A provider's spans stand alone."),
+    Rule("alerts-on", "added", "safe", "`alerts` is added.", "Answers stay the same."),
+    Rule("alerts-off", "removed", "risky", "`alerts` is removed.", "Nobody is woken."),
+    Rule("webhook-added", "added", "safe", "A webhook is added.", "One more is told."),
+    Rule("webhook-removed", "removed", "risky", "A webhook is removed.", "Who was told is told no more."),
+    Rule("webhook-address", "changed", "risky", "`url` of a webhook.", "Another is told."),
+    Rule("webhook-secret", "changed", "risky", "`secret` of a webhook.", "The receiver must know the new one."),
+    Rule("webhook-events", "changed", "risky", "`events` of a webhook.", "It is told more, or less."),
+    Rule("webhook-format", "changed", "risky", "`format` of a webhook.", "The receiver must read it."),
+    Rule("alerts-threshold", "changed", "risky", "When something is told.", "There are more alerts, or fewer."),
+    Rule("telemetry-pace", "changed", "safe", "Queues, timeouts and retries of these.", "Answers stay the same."),
+)
+_LEDGER: Final = (
+    Rule("ledger-on", "added", "safe", "`ledger` is added.", "A row is kept of each exchange."),
+    Rule("ledger-off", "removed", "breaking", "`ledger` is removed.", "Nothing is kept of what is used and owed."),
+    Rule("ledger-place", "changed", "breaking", "`ledger.url`.", "Rows and balances begin anew elsewhere."),
+    Rule("ledger-spool", "changed", "risky", "`ledger.spool`.", "What waits in the old folder waits on."),
+    Rule("ledger-full", "changed", "risky", "`ledger.on-full`.", "A long outage refuses requests, or loses rows."),
+    Rule("ledger-kept-shorter", "lowered", "breaking", "`ledger.retention` is shorter, or said.", "Rows are deleted."),
+    Rule("ledger-kept-longer", "raised", "safe", "`ledger.retention` is longer, or gone.", "Rows stay for longer."),
+    Rule("ledger-pace", "changed", "safe", "`ledger.batch`, `queue`, `max-spool`.", "It is how rows wait."),
+)
 SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
     "Routers": _ROUTERS, "Limits": _LIMITS, "Caches": _CACHES, "Retries, timeouts and losses": _CARE,
-    "Access": _ACCESS, "Providers": _PROVIDERS, "Server, store and files": _SERVER,
+    "Access": _ACCESS, "Admin API": _ADMIN, "Providers": _PROVIDERS, "Server, store and files": _SERVER,
+    "Ledger": _LEDGER,
+    "Traces and alerts": _TELEMETRY,
 })  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway.config.spec.admin import AdminKey, AdminSettings
+from gateway.config.spec.alerts import Alerts, Anomalies, Webhook
 from gateway.config.spec.auth import (
     AuthSettings,
     GatewayKey,
@@ -24,6 +26,7 @@ from gateway.config.spec.auth import (
     SigningAlgorithm,
 )
 from gateway.config.spec.ceilings import Ceilings, LimitCeilings, Owner
+from gateway.config.spec.ledger import LedgerSettings
 from gateway.config.spec.limits import Bucket, RateLimit
 from gateway.config.spec.policies import (
     Balance,
@@ -55,12 +58,17 @@ from gateway.config.spec.terms import (
     Url,
     Weight,
 )
+from gateway.config.spec.traces import Traces
 
 __all__ = [
     "KEY_HASH",
     "KEY_NAME",
     "OWNED_FILES",
     "OWNER_NAME",
+    "AdminKey",
+    "AdminSettings",
+    "Alerts",
+    "Anomalies",
     "AuthSettings",
     "AwsKey",
     "AzureKey",
@@ -79,6 +87,7 @@ __all__ = [
     "KeyHash",
     "KeyLimit",
     "KeyPool",
+    "LedgerSettings",
     "LimitCeilings",
     "LoadBalance",
     "Logging",
@@ -106,7 +115,9 @@ __all__ = [
     "Target",
     "Timeouts",
     "Tls",
+    "Traces",
     "Url",
+    "Webhook",
     "Weight",
 ]
 
@@ -123,6 +134,9 @@ class Spec(Base, frozen=True):
     ] = ()
     server: Annotated[Server, Meta(description="Where the gateway listens and what it accepts.")] = Server()
     auth: Annotated[AuthSettings, Meta(description="Who may call.")] = AuthSettings()
+    admin: Annotated[
+        AdminSettings | None, Meta(description="The admin API: usage, quotas, live state. Absent: off.")
+    ] = None
     store: Annotated[StoreSettings, Meta(description="State that replicas share.")] = StoreSettings()
     providers: Annotated[
         dict[str, Provider | None], Meta(description="Known providers that are tuned, and new ones.")
@@ -135,6 +149,15 @@ class Spec(Base, frozen=True):
     )
     default_router: Annotated[str | None, Meta(description="The router that serves `/v1/`.")] = None
     routers: Annotated[dict[RouterName, Router], Meta(description="The named routers.")] = {}
+    traces: Annotated[
+        Traces | None, Meta(description="Spans of requests and attempts, for OpenTelemetry. Absent: none are made.")
+    ] = None
+    alerts: Annotated[Alerts | None, Meta(description="Who is told when something needs somebody. Absent: nobody.")] = (
+        None
+    )
+    ledger: Annotated[
+        LedgerSettings | None, Meta(description="A row for each exchange, in a database. Absent: none is kept.")
+    ] = None
     ceilings: Annotated[Ceilings | None, Meta(description="What no router may go beyond.")] = None
     owners: Annotated[
         tuple[Owner, ...], Meta(description="Which included file may define which routers, and who approves it.")

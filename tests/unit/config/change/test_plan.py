@@ -56,6 +56,10 @@ def provider(said: str) -> str:
     return f"providers: {{vllm-2: {{dialect: openai, base-url: 'http://v'{', ' if said else ''}{said}}}}}"
 
 
+def admin(said: str = "", secret: str = A) -> str:
+    return f"admin: {{keys: [{{name: ops, hash: '{secret}'{', ' if said else ''}{said}}}]}}"
+
+
 GLOBAL = "global: {on-loss: reject}\n"
 EMPTY = "server: {}"
 CASES: dict[str, tuple[str, str]] = {
@@ -156,6 +160,17 @@ CASES: dict[str, tuple[str, str]] = {
     "issuer-narrowed": (issuer(), issuer("required-claims: [email]")),
     "issuer-widened": (issuer(), issuer(audience="[x, y]")),
     "issuer-changed": (issuer(), issuer("leeway: 1s")),
+    "admin-on": (EMPTY, "admin: {}"),
+    "admin-off": (admin(), EMPTY),
+    "admin-listen": ("admin: {port: 9000}", "admin: {port: 9001}"),
+    "admin-opened": (admin(), "admin: {}"),
+    "admin-key-added": ("admin: {}", admin()),
+    "admin-key-removed": (
+        f"admin: {{keys: [{{name: a, hash: '{A}'}}, {{name: b, hash: '{B}'}}]}}",
+        f"admin: {{keys: [{{name: a, hash: '{A}'}}]}}",
+    ),
+    "admin-role-raised": (admin(), admin("role: write")),
+    "admin-role-lowered": (admin("role: write"), admin()),
     "provider-added": (EMPTY, provider("")),
     "provider-removed": (provider(""), EMPTY),
     "provider-disabled": (provider(""), provider("enabled: false")),
@@ -193,6 +208,14 @@ CASES: dict[str, tuple[str, str]] = {
     "store": (EMPTY, "store: {url: '${env:REDIS_URL}'}"),
     "store-outage": (EMPTY, "store: {on-outage: closed}"),
     "store-link": (EMPTY, "store: {timeout: 1s}"),
+    "ledger-on": (EMPTY, "ledger: {}"),
+    "ledger-off": ("ledger: {}", EMPTY),
+    "ledger-place": ("ledger: {}", "ledger: {url: 'postgresql://a/b'}"),
+    "ledger-spool": ("ledger: {}", "ledger: {spool: elsewhere}"),
+    "ledger-full": ("ledger: {}", "ledger: {on-full: block}"),
+    "ledger-kept-shorter": ("ledger: {}", "ledger: {retention: 90d}"),
+    "ledger-kept-longer": ("ledger: {retention: 90d}", "ledger: {retention: 100d}"),
+    "ledger-pace": ("ledger: {}", "ledger: {batch: 50ms}"),
     "ceilings": (EMPTY, "ceilings: {models: ['gpt-*']}"),
     "owners": (EMPTY, "owners: [{files: routers.yaml, names: ['@a/b']}]"),
     "other": (router("timeouts: {total: 9m}"), router("timeouts: {total: '${env:TOTAL}'}")),
