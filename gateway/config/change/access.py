@@ -60,7 +60,7 @@ def _key(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> None:
     found.plain("key-rotated" if rotated else "key-replaced", at.at("hash"), old.hash, new.hash, secret=True)
     if not rotated:
         _previous(found, at.at("previous"), old, new)
-    _expiry(found, at.at("expires"), old.expires, new.expires)
+    compare_expiry(found, at.at("expires"), old.expires, new.expires)
     found.plain("key-team", at.at("team"), old.team, new.team)
     required = new.signing == "required"
     found.plain("key-signing-required" if required else "key-signing", at.at("signing"), old.signing, new.signing)
@@ -79,7 +79,8 @@ def _previous(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> No
         found.note("key-retained", at, f"a secret before counts until {after.until}")
 
 
-def _expiry(found: Comparison, at: At, old: str | None, new: str | None) -> None:
+def compare_expiry(found: Comparison, at: At, old: str | None, new: str | None) -> None:
+    """When a key is no longer good."""
     before, after = _end(old), _end(new)
     code = "key-expires-sooner" if after < before else "key-expires-later"
     if before != after or found.is_referenced(at):
