@@ -24,6 +24,7 @@ VERBS: Final = {
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",
     "plan": "say what a change of the config does",
+    "review": "check, test and plan a change, as one comment",
     "import": "turn another gateway's config into routers.yaml",
     "version": "print the version",
 }

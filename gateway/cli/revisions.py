@@ -27,6 +27,10 @@ class SourceError(Exception):
     """What was named is not there; the message says what to do."""
 
 
+class AbsentError(SourceError):
+    """The revision is there, and has no such file."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """file: to be read. root: the folder that is not shown to people, None where the file was named as it is. name:
     what stands in its place."""
@@ -63,7 +67,7 @@ def opened(text: str, beside: str = "") -> Iterator[Source]:
         if file.is_dir():
             file /= DEFAULT_NAME
         if not file.is_file() or not file.resolve().is_relative_to(root):
-            raise SourceError(f"{revision}: there is no {name} in it; write {_MARK}{revision}:PATH")
+            raise AbsentError(f"{revision}: there is no {name} in it; write {_MARK}{revision}:PATH")
         yield Source(file, root, revision)
 
 

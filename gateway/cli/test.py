@@ -53,7 +53,7 @@ def _stamps(files: list[Path]) -> dict[Path, int]:
 
 
 def _run_once(args: argparse.Namespace) -> tuple[int, list[Path]]:
-    files, nothing = _files(args.paths)
+    files, nothing = test_files(args.paths)
     if nothing:
         sys.stderr.write(f"{nothing}\n")
         return 1, files
@@ -91,7 +91,7 @@ def _dot(*, passed: bool) -> None:
     sys.stdout.flush()
 
 
-def _files(paths: list[Path]) -> tuple[list[Path], str]:
+def test_files(paths: list[Path]) -> tuple[list[Path], str]:
     """The files to run, and what is wrong with that."""
     found: list[Path] = []
     for path in paths or [Path()]:
