@@ -133,6 +133,7 @@ class Endpoints:
                 else None
             ),
             deployed=settings.deployments,
+            traced=self._spec.traces is not None and name in self._spec.traces.propagate_to,
         )
 
     def _address(

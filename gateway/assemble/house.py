@@ -18,6 +18,7 @@ from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
 from gateway.assemble.sinks import sinks_for
 from gateway.assemble.stores import stores_for
+from gateway.assemble.traces import trace_layers
 from gateway.config import spec as sp
 from gateway.core.access import Access
 from gateway.core.errors import GatewayError
@@ -95,6 +96,7 @@ class _Assembly:
             stranger = gate.stranger
             layers.append(authenticate(gate))
         authenticated = bool(layers)
+        layers[:0] = trace_layers(self._sinks)
         layers += self._rate_limits.everywhere()
         edge = Edge(
             self._runtime,

@@ -71,6 +71,12 @@ def _is_for_secrets(path: Path) -> bool:
             return True
         case ("auth", "keys", int(), key):
             return key == "signing-secret"
+        case ("alerts", "webhooks", int(), key):
+            return key == "secret"
+        case ("audit", "hash-key" | "encryption-key") | ("audit", "old-encryption-keys", int()):
+            return True
+        case ("traces" | "audit", "headers", str(header)):
+            return bool(_SECRET_HEADER.search(header))
         case ("providers", str(), "headers", str(header)):
             return bool(_SECRET_HEADER.search(header))
         case ("providers" | "routers" | "unified-api", *_, "keys", int()):

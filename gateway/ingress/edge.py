@@ -282,11 +282,13 @@ class Edge:
         if good and self._log_requests != "all":
             return
         faults = ",".join(f"{attempt.provider}:{attempt.fault}" for attempt in exchange.attempts if attempt.fault)
+        traced = {} if exchange.span is None else {"trace_id": exchange.span.trace}
         self._runtime.log.write(
             "info" if good or exchange.status < 500 else "warning",
             "request served" if good else "request failed",
             {
                 "request_id": exchange.id,
+                **traced,
                 "router": exchange.router,
                 "caller": exchange.caller,
                 "operation": exchange.call.operation,

@@ -77,12 +77,13 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class Endpoint:
-    """One provider at one address. deployed: what models are called there, where that is the account's own choice."""
+    """One provider at one address. deployed: what models are called there, where that is the account's own choice.
+    traced: it is told of the trace that a request belongs to."""
 
     __slots__ = (
         "_known", "_patterns", "authorizations", "closed", "deployed", "find_model", "headers", "missing_key_hint",
         "models", "name", "notice", "open_models", "origin", "pool", "sign", "sites", "stream_usage", "surfaces",
-        "title", "transport",
+        "title", "traced", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +108,7 @@ class Endpoint:
         notice: Callable[[str, Mapping[str, str | int | float]], None] = lambda event, fields: None,
         sign: Sign | None = None,
         deployed: Mapping[str, str] | None = None,
+        traced: bool = False,
     ) -> None:
         self.name = name
         self.title = title
@@ -122,6 +124,7 @@ class Endpoint:
         self.notice = notice
         self.sign = sign
         self.deployed = deployed or {}
+        self.traced = traced
         self.authorizations: dict[Auth, dict[Secret, tuple[str, str] | None]] = {}
         self.models = models
         self._known = frozenset(models)

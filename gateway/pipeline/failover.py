@@ -123,7 +123,9 @@ class Failover:
     async def _attempt(
         self, exchange: Exchange, target: Target, key: PoolKey, deadline: float, original: Original | None
     ) -> Reply:
-        attempt = Attempt(target.endpoint.name, target.model, target.label, key.name, self._now())
+        attempt = Attempt(
+            target.endpoint.name, target.model, target.label, key.name, self._now(), origin=target.endpoint.origin
+        )
         exchange.attempts.append(attempt)
         exchange.provider = attempt.provider
         exchange.model = attempt.model

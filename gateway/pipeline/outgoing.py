@@ -53,6 +53,10 @@ def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limi
     if target.endpoint.headers:
         present = {name for name, _ in headers}
         headers.extend(header for header in target.endpoint.headers if header[0] not in present)
+    if exchange.span is not None and target.endpoint.traced:
+        headers.append(("traceparent", exchange.span.header(len(exchange.attempts))))
+        if exchange.span.state:
+            headers.append(("tracestate", exchange.span.state))
     return UpstreamRequest(method, url, headers, body, streamed, limits.connect, silence=limits.total + SILENCE_SLACK)
 
 

@@ -79,6 +79,8 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_routers", "gauge", "Named routers that are served.", ()),
         Family("gateway_store_up", "gauge", "1 when the shared store answers, 0 when it is away.", ()),
         Family("gateway_store_errors", "counter", "Calls of the shared store that failed, by why.", ("kind",)),
+        Family("gateway_trace_spans", "counter", "Spans of sampled requests, by what became of them.", ("result",)),
+        Family("gateway_alerts", "counter", "Alerts to webhooks, by what became of them.", ("kind", "result")),
         Family("gateway_resident_bytes", "gauge", "Resident memory of all workers.", ()),
     )
 }

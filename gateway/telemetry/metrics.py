@@ -79,6 +79,8 @@ class Metrics:
         self._unpriced: dict[tuple[str, str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
         self._store_errors: dict[str, int] = {}
+        self._spans: dict[str, int] = {}
+        self._alerts: dict[tuple[str, str], int] = {}
         self.total_requests = 0
 
     def settle(self, exchange: Exchange) -> None:
@@ -146,6 +148,14 @@ class Metrics:
         """A call of the shared store that failed."""
         self._add(self._store_errors, kind)
 
+    def count_spans(self, result: str, spans: int) -> None:
+        """result: `exported`, `failed` or `dropped`."""
+        self._spans[result] = self._spans.get(result, 0) + spans
+
+    def count_alert(self, kind: str, result: str) -> None:
+        """result: `delivered`, `failed`, `dropped` or `repeated`."""
+        self._add(self._alerts, (kind, result))
+
     def samples(self) -> Iterator[Sample]:
         """Everything that adds up over workers."""
         totals: dict[tuple[str, str, str], array[float]] = {}
@@ -183,6 +193,11 @@ class Metrics:
             yield "gateway_config_reloads_total", (result,), count
         for kind, count in self._store_errors.items():
             yield "gateway_store_errors_total", (kind,), count
+        # Another thread counts these: it may find a result for the first time meanwhile.
+        for result, count in tuple(self._spans.items()):
+            yield "gateway_trace_spans_total", (result,), count
+        for alert, count in self._alerts.items():
+            yield "gateway_alerts_total", alert, count
 
     def _new_cell(self, key: Labels) -> array[float]:
         if len(self._cells) >= CELLS:

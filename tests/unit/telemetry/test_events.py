@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.telemetry.events import ENDS, KINDS, SEVERITIES, Event, Events
+from gateway.core.events import ENDS, KINDS, SEVERITIES, Event
+from gateway.telemetry.events import Events
 
 
 def test_everybody_who_listens_is_told_what_happened_and_when() -> None:
