@@ -33,6 +33,25 @@ class LimitNote(msgspec.Struct, frozen=True, omit_defaults=True):
     path: ConfigPath = ()
 
 
+class ConditionNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A condition of a rule. wanted: as the config says it. found: what the request has, never its text."""
+
+    name: str
+    wanted: str
+    found: str
+    held: bool
+
+
+class RuleNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule of a virtual model that was tried. rule: `auto:code`. Every condition is noted, also behind one that did
+    not hold."""
+
+    rule: str
+    matched: bool
+    conditions: tuple[ConditionNote, ...] = ()
+    path: ConfigPath = ()
+
+
 class CacheNote(msgspec.Struct, frozen=True, omit_defaults=True):
     """A cache that was asked. key: as clients are shown it. bypass: why it was not looked in, or ``."""
 
@@ -52,8 +71,8 @@ class LossNote(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class TargetNote(msgspec.Struct, frozen=True, omit_defaults=True):
     """A target that may be asked. index: its place in the router's list. model: what the provider is asked for.
-    dialect: what is spoken to it. share: of the requests, where weights say so. cost: estimated, in millionths of a
-    dollar; None where there is no price. keys: how many it has. in_flight: requests that it has now."""
+    dialect: what is spoken to it. share: of the requests, where weights say so. cost: estimated, in nano-USD; None
+    where there is no price. keys: how many it has. in_flight: requests that it has now."""
 
     provider: str
     model: str
@@ -97,13 +116,16 @@ class Retries(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, eq=False):
-    """Filled in while the request is served. granted: the caller may have it. strategy: how targets are chosen.
-    missing: how to give a key to the providers without one. targets: in the order of the list; in which order they
-    were asked, the attempts of the exchange say."""
+    """Filled in while the request is served. granted: the caller may have it. rules: of virtual models, in the order
+    in which they were tried. chosen: where the list of targets that they chose stands. strategy: how targets are
+    chosen. missing: how to give a key to the providers without one. targets: in the order of the list; in which order
+    they were asked, the attempts of the exchange say."""
 
     estimate: Estimate
     granted: bool = False
     limits: list[LimitNote] = []
+    rules: list[RuleNote] = []
+    chosen: ConfigPath = ()
     cache: CacheNote | None = None
     strategy: str = ""
     targets: tuple[TargetNote, ...] = ()

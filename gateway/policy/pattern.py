@@ -1,0 +1,50 @@
+"""Regular expressions that cannot be made slow.
+
+Patterns stand in a file that many teams write to, texts come from anybody, and both are met on the event loop. So they
+are run by RE2: an automaton that reads each byte once, without backtracking, and refuses what would need it
+(back-references, look-around). Law: the time is linear in the text whatever the pattern, its memory bounded.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+import re2
+
+_MEMORY: Final = 8 << 20
+"""Bytes that one pattern may take; a larger one is refused."""
+
+
+class PatternError(ValueError):
+    """What is wrong with a pattern, in a few words."""
+
+
+class Pattern:
+    """A pattern that is searched for in UTF-8. PatternError for what RE2 does not take."""
+
+    __slots__ = ("_compiled", "text")
+
+    def __init__(self, text: str) -> None:
+        options = re2.Options()
+        options.max_mem = _MEMORY
+        options.log_errors = False
+        options.never_capture = True
+        self.text: Final = text
+        try:
+            self._compiled: Final = re2.compile(text, options)
+        except re2.error as error:
+            raise PatternError(_words(error)) from None
+
+    def is_in(self, text: bytes) -> bool:
+        """Whether it matches anywhere."""
+        return self._compiled.search(text) is not None
+
+    def count(self, text: bytes, most: int) -> int:
+        """How often it matches, up to `most`; matches do not overlap."""
+        return sum(1 for _ in islice(self._compiled.finditer(text), most))
+
+
+def _words(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
