@@ -29,13 +29,17 @@ from gateway.policy.limits import (
     price_wanted,
     tokens_wanted,
 )
-from gateway.store.protocol import UNCOUNTED, Grant, LimitStore, StoreDown, Take
+from gateway.store.protocol import UNCOUNTED, Grant, Held, LimitStore, StoreDown, Take
 from gateway.telemetry.metrics import Metrics
 
 REMEMBERED: Final = 4096
 """So many callers' bucket names are kept at hand. All are forgotten when there are more: making one costs little."""
 
 _REFUSED: Final = frozenset(("rate_limited", "request_exceeds_limit", "store_unavailable"))
+
+
+Who = tuple[object, str, str]
+"""For whom is counted: caller, team, end user; `` where it does not matter."""
 
 
 class Buckets(msgspec.Struct, frozen=True):
@@ -61,13 +65,17 @@ def admit(
     """The layer for a set of rules. of_keys: further rules of a caller, by its name. tells: it writes the headers, for
     itself and those inside it."""
     gate = Gate(rules, of_keys or {}, counting, tells)
-    return lambda inner: partial(gate.admit, inner)
+    admits = gate.admit_quickly if gate.counts_requests and counting.store.hold is not None else gate.admit
+    return lambda inner: partial(admits, inner)
 
 
 class Gate:
     """A set of rules, and what is remembered of those whom they count: shared by all routes that they hold on."""
 
-    __slots__ = ("_by_caller", "_by_team", "_by_user", "_counting", "_known", "_of_keys", "_rules", "_store", "_tells")
+    __slots__ = (
+        "_by_caller", "_by_team", "_by_user", "_counting", "_held", "_known", "_of_keys", "_rules", "_store", "_tells",
+        "counts_requests",
+    )  # fmt: skip
 
     def __init__(
         self, rules: Sequence[Rule], of_keys: Mapping[str, Sequence[Rule]], counting: Counting, tells: bool
@@ -81,19 +89,58 @@ class Gate:
         self._by_caller = "per-api-key" in scopes or bool(of_keys)
         self._by_team = "per-team" in scopes
         self._by_user = "per-end-user" in scopes
-        self._known: dict[tuple[object, str, str], Buckets] = {}
+        self._known: dict[Who, Buckets] = {}
+        self._held: dict[Who, Held] = {}
+        everyones = (*rules, *(rule for own in of_keys.values() for rule in own))
+        self.counts_requests = all(rule.unit == "requests" and not rule.shadow for rule in everyones)
 
-    async def admit(self, inner: Handler, exchange: Exchange) -> Reply:
-        """Ask the buckets, then the handler."""
+    async def admit_quickly(self, inner: Handler, exchange: Exchange) -> Reply:
+        """What `admit` does where requests alone are counted, the store need not be waited for, and there is room."""
+        who = self._who(exchange)
+        held = self._held.get(who)
+        room = held() if held is not None and exchange.trace is None else None
+        if room is None:
+            return await self._admit_and_hold(inner, exchange, who)
+        before = exchange.requests_left
+        if before is None or room.remaining < before.remaining:
+            exchange.requests_left = room
+        try:
+            reply = await inner(exchange)
+        except GatewayError as error:
+            if error.code in _REFUSED:
+                self._store.settle([(take, 1) for take in self._find(exchange, who[-1]).takes or ()])
+            if self._tells:
+                error.headers += tuple(_told(exchange))
+            raise
+        if self._tells:
+            reply.headers += _told(exchange)
+        return reply
+
+    async def _admit_and_hold(self, inner: Handler, exchange: Exchange, who: Who) -> Reply:
+        """The longer way, after which the shorter one may be open."""
+        try:
+            return await self.admit(inner, exchange)
+        finally:
+            buckets = self._known.get(who)
+            held = self._store.hold(buckets.takes) if self._store.hold and buckets and buckets.takes else None
+            if held is not None:
+                self._held[who] = held
+
+    def _who(self, exchange: Exchange) -> Who:
         user = end_user(exchange) if self._by_user else ""
         # Two kinds of one text must not be taken for one another: a credential is bytes, an address stands alone.
         caller = (exchange.caller or exchange.credential or (exchange.client,)) if self._by_caller else ""
-        who = (caller, exchange.team if self._by_team else "", user)
+        return caller, exchange.team if self._by_team else "", user
+
+    async def admit(self, inner: Handler, exchange: Exchange) -> Reply:
+        """Ask the buckets, then the handler."""
+        who = self._who(exchange)
         buckets = self._known.get(who)
         if buckets is None:
-            buckets = self._find(exchange, user)
+            buckets = self._find(exchange, who[-1])
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
+                self._held.clear()
             self._known[who] = buckets
         takes = buckets.takes
         weighed = takes is None

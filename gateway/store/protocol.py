@@ -6,11 +6,12 @@ freshness is policy/cache_control.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
 
 import msgspec
 
+from gateway.core.usage import Room
 from gateway.policy.token_bucket import Rate
 
 UNCOUNTED: Final = "Limits cannot be kept now, because the gateway's store is away. Ask again; its log has the cause."
@@ -61,8 +62,19 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     by: Decider = "store"
 
 
+Held = Callable[[], Room | None]
+"""Takes of the buckets that it was made for, where all have room, and tells of the one with the least left; else takes
+nothing, is None, and the store is to be asked."""
+
+
 class LimitStore(Protocol):
-    """Token buckets."""
+    """Token buckets.
+
+    hold: of a store that need not be waited for, None of others. What takes of these buckets, one request each and none
+    of them a shadow; None where it does not know one of them yet.
+    """
+
+    hold: Callable[[Sequence[Take]], Held | None] | None
 
     async def take(self, takes: Sequence[Take]) -> Grant:
         """Take of all buckets in one atomic step, or of none; their keys are distinct. A shadow bucket without room

@@ -21,6 +21,8 @@ class RedisLimits:
     a store that comes and goes gives no more away than one that stays away.
     """
 
+    hold = None
+
     def __init__(self, link: Link, prefix: str, on_outage: OnOutage, local: MemoryLimits) -> None:
         self._link = link
         self._prefix = prefix

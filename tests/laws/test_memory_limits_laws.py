@@ -7,6 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.usage import Room
 from gateway.policy.token_bucket import Rate, fits, refilled, settled
 from gateway.store.memory_limits import MemoryLimits
 from gateway.store.protocol import Take
@@ -73,6 +74,38 @@ def test_buckets_of_a_check_may_stand_in_any_order(
         first, second = one.take_at(check, now), other.take_at(turned, now)
         assert first.granted == second.granted
         assert dict(zip(check, first.standings, strict=True)) == dict(zip(turned, second.standings, strict=True))
+
+
+single = st.lists(
+    st.builds(Take, st.sampled_from(KEYS), st.sampled_from(RATES), st.just(1), st.just(False)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda take: take.key,
+)
+
+
+@given(st.lists(st.tuples(st.one_of(st.integers(-20, 20), st.integers(0, 10**8)), single, settlements), max_size=40))
+def test_the_quick_way_is_the_other_way(
+    happened: list[tuple[int, list[Take], list[tuple[Take, int]]]],
+) -> None:
+    now = 0
+    quick, other = MemoryLimits(lambda: now / 1e6), MemoryLimits(lambda: 0.0)
+    for elapsed, check, changes in happened:
+        now = max(now + elapsed, 0)
+        # As `take` reads its clock.
+        at = int(now / 1e6 * 1_000_000)
+        held = quick.hold(check)
+        room = held() if held is not None else None
+        told = other.take_at(check, at)
+        if room is None:
+            assert quick.take_at(check, at) == told
+        else:
+            assert told.granted
+            least = min(range(len(check)), key=lambda place: told.standings[place].remaining)
+            standing = told.standings[least]
+            assert room == Room(check[least].rate.capacity, standing.remaining, standing.reset)
+        quick.settle_at(changes, at)
+        other.settle_at(changes, at)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500_000), st.integers(1, 4)), max_size=80), st.integers(1, 50))

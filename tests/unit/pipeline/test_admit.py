@@ -23,6 +23,8 @@ FULL = Standing(9, 1.0, 0.0)
 class Store:
     """Grants, or does what it is told; remembers what it was asked."""
 
+    hold = None
+
     def __init__(self, answer: Callable[[Sequence[Take]], Grant] | None = None) -> None:
         self.asked: list[tuple[Take, ...]] = []
         self.changes: list[tuple[list[tuple[Take, int]], Decider]] = []
