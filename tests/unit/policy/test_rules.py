@@ -140,26 +140,38 @@ def test_a_split_says_its_side_and_keeps_to_it() -> None:
     assert all(decide(models, "auto", facts(sticky=user)).rule == rule for user, rule in said.items())
 
 
+class Noting:
+    """Reads values, and keeps what was read."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def value(self, name: str, value: Any) -> Callable[[], Any]:
+        def read() -> Any:
+            self.read.append(name)
+            return value
+
+        return read
+
+    def facts(self, prompt: Prompt) -> Facts:
+        return Facts(
+            read=self.value("body", prompt), tokens=self.value("tokens", 5), headers=self.value("headers", {"a": "b"})
+        )
+
+
 def test_nothing_is_read_that_no_rule_before_the_deciding_one_asks_for() -> None:
-    asked: list[str] = []
-
-    def noting(name: str, value: Any) -> Callable[[], Any]:
-        return lambda: asked.append(name) or value
-
-    lazy = Facts(read=noting("body", Prompt(text="x")), tokens=noting("tokens", 5), headers=noting("headers", {}))
-    rules = [rule("team", OneOf("team", frozenset(("ml",)), lambda f: f.team)), rule("short", by_tokens(None, 10)),
-             rule("text", Matches(Pattern("x")))]  # fmt: skip
-    assert decided(rules, lazy) == "auto:short"
-    assert asked == ["tokens"]
+    noting = Noting()
+    rules = [
+        rule("team", OneOf("team", frozenset(("ml",)), lambda f: f.team)),
+        rule("short", by_tokens(None, 10)),
+        rule("text", Matches(Pattern("x"))),
+    ]
+    assert decided(rules, noting.facts(Prompt(text="x"))) == "auto:short"
+    assert noting.read == ["tokens"]
 
 
 def test_what_is_read_is_read_once() -> None:
-    asked: list[str] = []
-    lazy = Facts(
-        read=lambda: (asked.append("body"), Prompt(text="das ist gut"))[1],
-        tokens=lambda: (asked.append("tokens"), 5)[1],
-        headers=lambda: (asked.append("headers"), {"a": "b"})[1],
-    )
+    noting = Noting()
     rules = [
         rule("1", Matches(Pattern("y"))),
         rule("2", HasHeader("x", frozenset()), by_tokens(9)),
@@ -168,8 +180,8 @@ def test_what_is_read_is_read_once() -> None:
         rule("5", OneOf("language", frozenset(("fr",)), lambda f: f.language), Matches(Pattern("z"))),
         rule("6", by_tokens(7)),
     ]
-    assert decide({"auto": rules}, "auto", lazy).chosen is None
-    assert sorted(asked) == ["body", "headers", "tokens"]
+    assert decide({"auto": rules}, "auto", noting.facts(Prompt(text="das ist gut"))).chosen is None
+    assert sorted(noting.read) == ["body", "headers", "tokens"]
 
 
 def test_notes_tell_of_each_rule_that_was_tried_and_of_no_text() -> None:
