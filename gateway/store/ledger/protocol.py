@@ -24,6 +24,11 @@ class LedgerDown(Exception):
     """The database did not answer, or not sensibly. The message is for operators; no credential in it."""
 
 
+class RecordsRefused(Exception):
+    """The database answers, and will not have one of the records that it was given: none of them was written. The
+    message is for operators; nothing of a record is in it."""
+
+
 class Consumer(msgspec.Struct, frozen=True, gc=False):
     """One of those who spend."""
 
@@ -92,10 +97,25 @@ class UsagePage(msgspec.Struct, frozen=True):
     cursor: str = ""
 
 
-class LedgerDatabase(Protocol):
-    """Raises LedgerDown alone. Opened before use; every call is bounded in time."""
+class LedgerStatus(msgspec.Struct, frozen=True):
+    """What operators ask of a ledger. place: no credential. applied, missing: steps of migration by name. requests: all
+    that were ever counted. oldest: Unix seconds of the first row, None without any. size: bytes on disk."""
 
-    async def open(self) -> None: ...
+    place: str
+    applied: tuple[str, ...]
+    missing: tuple[str, ...]
+    requests: int
+    oldest: float | None
+    size: int
+
+
+class LedgerDatabase(Protocol):
+    """Raises LedgerDown alone, and `insert` RecordsRefused too. Opened before use; a database that was away when it was
+    opened is connected to by the next call. Every call is bounded in time."""
+
+    async def open(self) -> None:
+        """Connect, and apply what migrations are missing."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -104,11 +124,13 @@ class LedgerDatabase(Protocol):
         ...
 
     async def insert(self, records: Sequence[Record]) -> int:
-        """Write those that are not there yet, in one transaction; how many were new."""
+        """Write those that are not there yet, in one transaction, and add them to the totals of their days; how many
+        were new. A record is known by its id and time."""
         ...
 
-    async def records(self, query: UsageQuery) -> AsyncIterator[Record]:
-        """The records themselves, in the order of time."""
+    def records(self, query: UsageQuery) -> AsyncIterator[Record]:
+        """The records themselves, in the order of time and id: `limit` of them, those behind `after`, which is
+        `cursor_of` the last one seen. `by` is not looked at."""
         ...
 
     async def usage(self, query: UsageQuery) -> UsagePage: ...
@@ -130,5 +152,17 @@ class LedgerDatabase(Protocol):
         ...
 
     async def retain(self, before: float) -> int:
-        """Delete records that began before, in steps that keep nobody waiting; how many. Balances stay as they are."""
+        """Delete records of days that ended before, in steps that keep nobody waiting; how many. Totals of days and
+        balances stay as they are."""
         ...
+
+    async def tend(self, now: float) -> None:
+        """Make ready for the time to come: tables for the records of the next months, where there are such."""
+        ...
+
+    async def status(self) -> LedgerStatus: ...
+
+
+def cursor_of(record: Record) -> str:
+    """Where `records` goes on behind this one."""
+    return f"{record.time!r} {record.id}"

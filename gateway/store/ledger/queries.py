@@ -1,0 +1,261 @@
+"""The questions that are asked of a ledger, as SQL for either database.
+
+Lives here: which table answers what. Whole days come from the totals in ledger_days, which is what makes a year of
+usage quick; what is left of the first and last day, and everything by hours, comes from the rows. Values are never
+written into the SQL. Nothing is executed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from gateway.store.ledger.columns import COLUMNS
+from gateway.store.ledger.protocol import Consumer, ConsumerKind, Dimension, LedgerDown, UsageQuery, UsageRow
+
+DAY: Final = 86400.0
+
+Argument = str | float | int
+Statement = tuple[str, list[Argument]]
+
+
+class Speech(msgspec.Struct, frozen=True):
+    """How a database says what differs. mark: a parameter by its number, with its type. moment: one that is Unix
+    seconds. date: one that is `2026-11-21`. row_day, row_hour: of a row's time, for grouping; shown_day, shown_hour:
+    those as text. text: of a number. epoch: a row's time as Unix seconds. lists: a column of JSON as text."""
+
+    mark: Callable[[int, Literal["text", "float8", "bigint"]], str]
+    moment: Callable[[int], str]
+    date: Callable[[int], str]
+    row_day: str
+    row_hour: str
+    shown_day: str
+    shown_hour: str
+    text: str
+    epoch: str
+    lists: str
+
+
+SQLITE: Final = Speech(
+    mark=lambda number, kind: f"?{number}",
+    moment=lambda number: f"?{number}",
+    date=lambda number: f"?{number}",
+    row_day="strftime('%Y-%m-%d', CAST(time AS INTEGER), 'unixepoch')",
+    row_hour="strftime('%Y-%m-%dT%H', CAST(time AS INTEGER), 'unixepoch')",
+    shown_day="{}",
+    shown_hour="{}",
+    text="CAST({} AS TEXT)",
+    epoch="time",
+    lists="{}",
+)
+POSTGRESQL: Final = Speech(
+    mark=lambda number, kind: f"${number}::{kind}",
+    moment=lambda number: f"to_timestamp(${number}::float8)",
+    date=lambda number: f"${number}::text::date",
+    row_day="(time AT TIME ZONE 'UTC')::date",
+    row_hour="date_trunc('hour', time AT TIME ZONE 'UTC')",
+    shown_day="to_char({}, 'YYYY-MM-DD')",
+    shown_hour="to_char({}, 'YYYY-MM-DD\"T\"HH24')",
+    text="{}::text",
+    epoch="extract(epoch FROM time)::float8",
+    lists="{}::text",
+)
+
+_COLUMN: Final[dict[ConsumerKind, str]] = {"key": "caller", "team": "team", "project": "project", "router": "router"}
+_SUMS: Final = (
+    "requests", "failed", "input", "output", "cached", "cache_write", "reasoning", "cost", "unpriced", "saved",
+    "seconds",
+)  # fmt: skip
+FAILED: Final = "CASE WHEN outcome IN ('error', 'broken') THEN 1 ELSE 0 END"
+UNPRICED: Final = "CASE WHEN cost IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END"
+_OF_ROWS: Final = (
+    f"COUNT(*) AS requests, SUM({FAILED}) AS failed, SUM(input_tokens) AS input, SUM(output_tokens) AS output, "
+    "SUM(cached_tokens) AS cached, SUM(cache_write_5m_tokens + cache_write_1h_tokens) AS cache_write, "
+    f"SUM(reasoning_tokens) AS reasoning, SUM(COALESCE(cost, 0)) AS cost, SUM({UNPRICED}) AS unpriced, "
+    "SUM(saved) AS saved, SUM(seconds) AS seconds"
+)
+_OF_DAYS: Final = ", ".join(f"SUM({name}) AS {name}" for name in _SUMS)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A time, cut at midnights of UTC. edges: parts of days, from and until in Unix seconds. days: the first whole day
+    and the one after the last, None where there is none."""
+
+    edges: tuple[tuple[float, float], ...]
+    days: tuple[str, str] | None
+
+
+def span(since: float, until: float) -> Span:
+    """What is before the year 1970 or after 9999 holds nothing."""
+    since, until = max(since, 0.0), min(until, 250_000_000_000.0)
+    first, last = math.ceil(since / DAY) * DAY, math.floor(until / DAY) * DAY
+    if first >= last:
+        return Span(((since, until),) if since < until else (), None)
+    edges = tuple((start, end) for start, end in ((since, first), (last, until)) if start < end)
+    return Span(edges, (day_text(first), day_text(last)))
+
+
+def day_text(seconds: float) -> str:
+    """The UTC day of a Unix second, as `2026-11-21`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
+    """Groups in the order of their values, one more than the page holds."""
+    arguments: list[Argument] = []
+    cut = Span(((query.since, query.until),), None) if _needs_rows(query) else span(query.since, query.until)
+    parts = [_rows_part(query, speech, start, end, arguments) for start, end in cut.edges]
+    if cut.days is not None:
+        parts.append(_days_part(query, speech, cut.days, arguments))
+    if not parts:
+        parts.append(_rows_part(query, speech, 0.0, 0.0, arguments))
+    groups = [f"g{index}" for index in range(len(query.by))]
+    shown = [_shown(dimension, f"g{index}", speech) for index, dimension in enumerate(query.by)]
+    grouped = f"GROUP BY {', '.join(groups)} " if groups else ""
+    inner = f"SELECT {', '.join([*groups, _OF_DAYS])} FROM ({' UNION ALL '.join(parts)}) AS parts {grouped}HAVING SUM(requests) > 0"  # noqa: S608, E501
+    sql = f"SELECT {', '.join([*shown, *_SUMS])} FROM ({inner}) AS groups"  # noqa: S608
+    if query.after and query.by:
+        marks = [_mark(arguments, value, speech) for value in _group_of(query.after, len(query.by))]
+        sql += f" WHERE ({', '.join(shown)}) > ({', '.join(marks)})"
+    if query.by:
+        sql += f" ORDER BY {', '.join(str(index + 1) for index in range(len(shown)))}"
+    return f"{sql} LIMIT {max(query.limit, 1) + 1:d}", arguments
+
+
+def usage_row(row: Sequence[object], groups: int) -> UsageRow:
+    """A result of `usage_statement`."""
+    *counts, seconds = row[groups:]
+    whole = (int(str(count)) for count in counts)
+    return UsageRow(tuple(map(str, row[:groups])), *whole, float(str(seconds)))  # type: ignore[call-arg]  # of _SUMS
+
+
+def usage_cursor(row: UsageRow) -> str:
+    """Of the last group of a page."""
+    return msgspec.json.encode(row.group).decode()
+
+
+def records_statement(query: UsageQuery, speech: Speech, after: tuple[float, str] | None, limit: int) -> Statement:
+    """after: time and id of the last one seen."""
+    arguments: list[Argument] = []
+    conditions = _within(query.since, query.until, speech, arguments)
+    conditions += [_is(dimension, value, speech, arguments, rows=True) for dimension, value in query.where]
+    if after is not None:
+        arguments.append(after[0])
+        moment = speech.moment(len(arguments))
+        conditions.append(f"(time, id) > ({moment}, {_mark(arguments, after[1], speech)})")
+    shown = {"time": speech.epoch, "attempts": speech.lists.format("attempts"), "losses": speech.lists.format("losses")}
+    columns = ", ".join(shown.get(column, column) for column in COLUMNS)
+    return (
+        f"SELECT {columns} FROM ledger_rows WHERE {' AND '.join(conditions)} ORDER BY ledger_rows.time, id LIMIT {limit:d}",  # noqa: S608, E501
+        arguments,
+    )
+
+
+def read_cursor(after: str) -> tuple[float, str] | None:
+    """LedgerDown for what was never given out."""
+    if not after:
+        return None
+    time, _, name = after.partition(" ")
+    try:
+        return float(time), name
+    except ValueError:
+        raise LedgerDown("the page asked for does not exist") from None
+
+
+def spent_statement(consumer: Consumer, cut: Span, speech: Speech) -> Statement:
+    """One number: nano-USD."""
+    arguments: list[Argument] = []
+    name = f"{_COLUMN[consumer.kind]} = {_mark(arguments, consumer.name, speech)}"
+    parts = []
+    for start, end in cut.edges:
+        conditions = [name, *_within(start, end, speech, arguments)]
+        parts.append(f"SELECT SUM(COALESCE(cost, 0)) AS cost FROM ledger_rows WHERE {' AND '.join(conditions)}")  # noqa: S608
+    if cut.days is not None:
+        days = _between(cut.days, speech, arguments)
+        parts.append(f"SELECT SUM(cost) AS cost FROM ledger_days WHERE {name} AND {days}")  # noqa: S608
+    if not parts:
+        return f"SELECT 0 WHERE {_mark(arguments, 0, speech)} = 0", [0]
+    return f"SELECT COALESCE(SUM(cost), 0) FROM ({' UNION ALL '.join(parts)}) AS parts", arguments  # noqa: S608
+
+
+def grants_statement(speech: Speech, kind: ConsumerKind | None, name: str | None) -> Statement:
+    """Kind, name, granted and since of those with entries: the last `set` and what came after it."""
+    arguments: list[Argument] = []
+    conditions = [
+        f"{column} = {_mark(arguments, value, speech)}"
+        for column, value in (("kind", kind), ("name", name))
+        if value is not None
+    ]
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    marks = f"SELECT kind, name, MAX(CASE WHEN change = 'set' THEN seq ELSE 0 END) AS mark FROM ledger_quotas {where}GROUP BY kind, name"  # noqa: S608, E501
+    sql = (
+        "SELECT q.kind, q.name, SUM(q.amount), MIN(CASE WHEN mark IN (0, q.seq) THEN q.time END) "  # noqa: S608
+        f"FROM ledger_quotas q JOIN ({marks}) AS m ON m.kind = q.kind AND m.name = q.name WHERE q.seq >= mark "
+        "GROUP BY q.kind, q.name ORDER BY q.kind, q.name"
+    )
+    return sql, arguments
+
+
+def _needs_rows(query: UsageQuery) -> bool:
+    return "hour" in query.by or any(dimension == "hour" for dimension, _ in query.where)
+
+
+def _rows_part(query: UsageQuery, speech: Speech, start: float, end: float, arguments: list[Argument]) -> str:
+    raw = {"day": speech.row_day, "hour": speech.row_hour}
+    conditions = _within(start, end, speech, arguments)
+    conditions += [_is(dimension, value, speech, arguments, rows=True) for dimension, value in query.where]
+    return _part(query.by, raw, "ledger_rows", conditions, _OF_ROWS)
+
+
+def _days_part(query: UsageQuery, speech: Speech, days: tuple[str, str], arguments: list[Argument]) -> str:
+    conditions = [_between(days, speech, arguments)]
+    conditions += [_is(dimension, value, speech, arguments, rows=False) for dimension, value in query.where]
+    return _part(query.by, {}, "ledger_days", conditions, _OF_DAYS)
+
+
+def _part(by: Sequence[Dimension], raw: dict[str, str], table: str, conditions: Sequence[str], sums: str) -> str:
+    named = [f"{raw.get(dimension, dimension)} AS g{index}" for index, dimension in enumerate(by)]
+    grouped = f" GROUP BY {', '.join(str(index + 1) for index in range(len(by)))}" if by else ""
+    return f"SELECT {', '.join([*named, sums])} FROM {table} WHERE {' AND '.join(conditions)}{grouped}"  # noqa: S608
+
+
+def _within(start: float, end: float, speech: Speech, arguments: list[Argument]) -> list[str]:
+    arguments += [start, end]
+    return [
+        f"ledger_rows.time >= {speech.moment(len(arguments) - 1)}",
+        f"ledger_rows.time < {speech.moment(len(arguments))}",
+    ]
+
+
+def _between(days: tuple[str, str], speech: Speech, arguments: list[Argument]) -> str:
+    arguments += days
+    return f"day >= {speech.date(len(arguments) - 1)} AND day < {speech.date(len(arguments))}"
+
+
+def _is(dimension: Dimension, value: str, speech: Speech, arguments: list[Argument], *, rows: bool) -> str:
+    raw = {"day": speech.row_day if rows else "day", "hour": speech.row_hour}.get(dimension, dimension)
+    return f"{_shown(dimension, raw, speech)} = {_mark(arguments, value, speech)}"
+
+
+def _shown(dimension: Dimension, expression: str, speech: Speech) -> str:
+    form = {"day": speech.shown_day, "hour": speech.shown_hour, "status": speech.text}.get(dimension, "{}")
+    return form.format(expression)
+
+
+def _mark(arguments: list[Argument], value: Argument, speech: Speech) -> str:
+    arguments.append(value)
+    return speech.mark(len(arguments), "text" if isinstance(value, str) else "bigint")
+
+
+def _group_of(cursor: str, size: int) -> tuple[str, ...]:
+    try:
+        group = msgspec.json.decode(cursor, type=tuple[str, ...])
+    except msgspec.DecodeError:
+        group = ()
+    if len(group) != size:
+        raise LedgerDown("the page asked for does not exist")
+    return group

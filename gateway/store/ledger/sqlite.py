@@ -1,0 +1,304 @@
+"""The ledger in a file: SQLite, in WAL mode.
+
+Lives here: one thread that writes and one that reads, each with a connection of its own, so that the event loop never
+waits for the disk. Several processes may share the file. What has been written survives the loss of power: each batch
+is synced, a few times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from gateway.core.record import Record
+from gateway.store.ledger.columns import COLUMNS, record_of, row_of
+from gateway.store.ledger.migrations import TABLE, Migration, migrations
+from gateway.store.ledger.protocol import (
+    Balance,
+    Consumer,
+    ConsumerKind,
+    LedgerDown,
+    LedgerStatus,
+    QuotaEntry,
+    RecordsRefused,
+    UsagePage,
+    UsageQuery,
+    cursor_of,
+)
+from gateway.store.ledger.queries import (
+    DAY,
+    SQLITE,
+    grants_statement,
+    read_cursor,
+    records_statement,
+    span,
+    spent_statement,
+    usage_cursor,
+    usage_row,
+    usage_statement,
+)
+from gateway.store.ledger.totals import KEYS, SUMS, totals
+
+T = TypeVar("T")
+
+_WAIT: Final = 5.0
+"""Seconds for another process that writes."""
+_STEP: Final = 2000
+"""Rows deleted in one transaction."""
+_PAGE: Final = 500
+
+_INSERT: Final = (
+    f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608
+)
+_REFUSALS: Final = (
+    sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
+    UnicodeError, msgspec.EncodeError,
+)  # fmt: skip
+_MOST: Final = 2**63 - 1
+_ADD: Final = (
+    f"INSERT INTO ledger_days ({', '.join((*KEYS, *SUMS))}) VALUES ({', '.join('?' * len((*KEYS, *SUMS)))}) "  # noqa: S608
+    f"ON CONFLICT ({', '.join(KEYS)}) DO UPDATE SET "
+    + ", ".join(f"{name} = MIN({name} + excluded.{name}, {_MOST})" for name in SUMS)
+)
+
+
+class SqliteLedger:
+    """path: of the file; its folder is made when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = _Thread(path, "ledger-writer")
+        self._reader = _Thread(path, "ledger-reader")
+
+    async def open(self) -> None:
+        await self.migrate()
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self._reader.close()
+
+    async def migrate(self) -> tuple[str, ...]:
+        return await self._writer.run(_migrate)
+
+    async def insert(self, records: Sequence[Record]) -> int:
+        return await self._writer.run(lambda connection: _insert(connection, records))
+
+    async def records(self, query: UsageQuery) -> AsyncIterator[Record]:
+        after, left = read_cursor(query.after), query.limit
+        while left > 0:
+            sql, arguments = records_statement(query, SQLITE, after, min(left, _PAGE))
+            found = await self._reader.run(lambda c, s=sql, a=arguments: c.execute(s, a).fetchall())  # type: ignore[misc]  # bound now
+            for row in found:
+                yield record_of(row)
+            left -= len(found)
+            if len(found) < _PAGE:
+                return
+            after = read_cursor(cursor_of(record_of(found[-1])))
+
+    async def usage(self, query: UsageQuery) -> UsagePage:
+        sql, arguments = usage_statement(query, SQLITE)
+        found = await self._reader.run(lambda connection: connection.execute(sql, arguments).fetchall())
+        rows = tuple(usage_row(row, len(query.by)) for row in found[: query.limit])
+        return UsagePage(rows, usage_cursor(rows[-1]) if len(found) > query.limit else "")
+
+    async def spent(self, consumer: Consumer, since: float, until: float) -> int:
+        return await self._reader.run(lambda connection: _spent(connection, consumer, since, until))
+
+    async def enter(self, entry: QuotaEntry) -> None:
+        await self._writer.run(lambda connection: _enter(connection, entry))
+
+    async def balance(self, consumer: Consumer) -> Balance | None:
+        found = await self._reader.run(lambda connection: _balances(connection, consumer.kind, consumer.name))
+        return found[0] if found else None
+
+    async def balances(self, kind: ConsumerKind | None = None) -> tuple[Balance, ...]:
+        return await self._reader.run(lambda connection: _balances(connection, kind, None))
+
+    async def retain(self, before: float) -> int:
+        midnight = before // DAY * DAY
+        await self._writer.run(lambda connection: _keep_edges(connection, midnight))
+        deleted = 0
+        while gone := await self._writer.run(lambda connection: _delete_some(connection, midnight)):
+            deleted += gone
+        return deleted
+
+    async def tend(self, now: float) -> None:
+        """Nothing is made ahead."""
+
+    async def status(self) -> LedgerStatus:
+        return await self._reader.run(lambda connection: _status(connection, self._path))
+
+
+class _Thread:
+    """A thread and its connection, made when it is first asked."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._connection: sqlite3.Connection | None = None
+
+    async def run(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, ask)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._disconnect)
+        self._pool.shutdown(wait=False)
+
+    def _ask(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = _connect(self._path)
+            return ask(self._connection)
+        except _REFUSALS as error:
+            raise RecordsRefused(f"{type(error).__name__}: {error}") from error
+        except (sqlite3.Error, OSError) as error:
+            # The file may have been replaced or come back: the next call begins anew.
+            self._disconnect()
+            raise LedgerDown(f"{self._path}: {error}") from error
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    try:
+        # Counts only before the first table, for a file that gives room back.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk has rolled it back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _migrate(connection: sqlite3.Connection) -> tuple[str, ...]:
+    applied = []
+    for migration in migrations("sqlite"):
+        with _transaction(connection):
+            connection.execute(TABLE)
+            if connection.execute("SELECT 1 FROM ledger_migrations WHERE number = ?", (migration.number,)).fetchone():
+                continue
+            _apply(connection, migration)
+        applied.append(migration.name)
+    return tuple(applied)
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    statement = ""
+    # Not executescript, which would commit what is under way.
+    for part in migration.sql.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute("INSERT INTO ledger_migrations VALUES (?, ?)", (migration.number, migration.name))
+
+
+def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
+    if not records:
+        connection.execute("SELECT 1 FROM ledger_rows LIMIT 1").fetchone()
+        return 0
+    with _transaction(connection):
+        new: Sequence[Record] = records
+        if connection.executemany(_INSERT, map(row_of, records)).rowcount < len(records):
+            # Some were there: which ones is asked only then, which is after an outage.
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            new = [record for record in records if connection.execute(_INSERT, row_of(record)).rowcount]
+        connection.executemany(_ADD, totals(new))
+    return len(new)
+
+
+def _spent(connection: sqlite3.Connection, consumer: Consumer, since: float, until: float) -> int:
+    kept = connection.execute(
+        "SELECT amount FROM ledger_edges WHERE kind = ? AND name = ? AND since = ?",
+        (consumer.kind, consumer.name, since),
+    ).fetchone()
+    midnight = -(-since // DAY) * DAY
+    if kept is not None and until >= midnight:
+        return int(kept[0]) + int(
+            connection.execute(*spent_statement(consumer, span(midnight, until), SQLITE)).fetchone()[0]
+        )
+    return int(connection.execute(*spent_statement(consumer, span(since, until), SQLITE)).fetchone()[0])
+
+
+def _enter(connection: sqlite3.Connection, entry: QuotaEntry) -> None:
+    connection.execute(
+        "INSERT INTO ledger_quotas (id, kind, name, change, amount, time, made_by, note) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            entry.id, entry.consumer.kind, entry.consumer.name, entry.kind, entry.amount, entry.time, entry.by,
+            entry.note,
+        ),
+    )  # fmt: skip
+
+
+def _balances(connection: sqlite3.Connection, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
+    found = connection.execute(*grants_statement(SQLITE, kind, name)).fetchall()
+    balances = []
+    for of_kind, of_name, granted, since in found:
+        consumer = Consumer(of_kind, of_name)
+        balances.append(Balance(consumer, granted, _spent(connection, consumer, since, float("inf")), since))
+    return tuple(balances)
+
+
+def _keep_edges(connection: sqlite3.Connection, midnight: float) -> None:
+    """What was spent in the rest of the day in which a balance began is kept, before its rows go."""
+    with _transaction(connection):
+        for kind, name, _, since in connection.execute(*grants_statement(SQLITE, None, None)).fetchall():
+            end = -(-since // DAY) * DAY
+            if since < end <= midnight:
+                amount = _spent(connection, Consumer(kind, name), since, end)
+                connection.execute(
+                    "INSERT INTO ledger_edges VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (kind, name, since, amount)
+                )
+
+
+def _delete_some(connection: sqlite3.Connection, midnight: float) -> int:
+    with _transaction(connection):
+        gone = connection.execute(
+            "DELETE FROM ledger_rows WHERE rowid IN "
+            "(SELECT rowid FROM ledger_rows WHERE time < ? ORDER BY time LIMIT ?)",
+            (midnight, _STEP),
+        ).rowcount
+    if gone:
+        connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+    return gone
+
+
+def _status(connection: sqlite3.Connection, path: Path) -> LedgerStatus:
+    steps = migrations("sqlite")
+    applied: tuple[str, ...] = ()
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger_migrations'").fetchone():
+        applied = tuple(name for (name,) in connection.execute("SELECT name FROM ledger_migrations ORDER BY number"))
+    requests, oldest = 0, None
+    if steps[0].name in applied:
+        (requests,) = connection.execute("SELECT COALESCE(SUM(requests), 0) FROM ledger_days").fetchone()
+        (oldest,) = connection.execute("SELECT MIN(time) FROM ledger_rows").fetchone()
+    missing = tuple(step.name for step in steps if step.name not in applied)
+    return LedgerStatus(str(path), applied, missing, requests, oldest, path.stat().st_size)

@@ -1,0 +1,47 @@
+"""The totals of a day, made of the rows that are new. PostgreSQL adds them up itself; SQLite is handed the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.core.record import Record
+from gateway.store.ledger.queries import day_text
+
+KEYS: Final = ("day", "team", "caller", "project", "router", "provider", "model", "operation", "status")
+SUMS: Final = (
+    "requests", "failed", "input", "output", "cached", "cache_write", "reasoning", "cost", "unpriced", "saved",
+    "seconds",
+)  # fmt: skip
+
+Key = tuple[str, str, str, str, str, str, str, str, int]
+
+
+def totals(records: Iterable[Record]) -> list[tuple[str | int | float, ...]]:
+    """KEYS and SUMS of each group, in the order of the keys, in which all writers take them."""
+    found: dict[Key, list[float]] = {}
+    days: dict[int, str] = {}
+    for r in records:
+        number = int(r.time // 86400)
+        day = days.get(number)
+        if day is None:
+            day = days[number] = day_text(r.time)
+        key = (day, r.team, r.caller, r.project, r.router, r.provider, r.model, r.operation, r.status)
+        sums = found.get(key)
+        if sums is None:
+            sums = found[key] = [0] * len(SUMS)
+        usage = r.usage
+        sums[0] += 1
+        sums[1] += r.outcome in ("error", "broken")
+        sums[2] += usage.input
+        sums[3] += usage.output
+        sums[4] += usage.cached
+        sums[5] += usage.cache_write_5m + usage.cache_write_1h
+        sums[6] += usage.reasoning
+        if r.cost is not None:
+            sums[7] += r.cost
+        elif usage.input or usage.output:
+            sums[8] += 1
+        sums[9] += r.saved
+        sums[10] += r.seconds
+    return [(*key, *sums) for key, sums in sorted(found.items())]
