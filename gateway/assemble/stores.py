@@ -11,8 +11,10 @@ from gateway.runtime import Runtime
 from gateway.store.cache_memory import MemoryCache
 from gateway.store.cache_redis import Purge, RedisCache
 from gateway.store.link import Link
+from gateway.store.memory_accounts import MemoryAccounts
 from gateway.store.memory_limits import MemoryLimits
 from gateway.store.nonces import MemoryNonces, RedisNonces
+from gateway.store.redis_accounts import RedisAccounts
 from gateway.store.redis_limits import RedisLimits
 from gateway.store.stores import Stores
 
@@ -31,15 +33,21 @@ def stores_for(settings: sp.StoreSettings, runtime: Runtime) -> Stores:
     monotonic = runtime.clock.monotonic
     if url.kind == "memory":
         return Stores(
-            settings, limits=MemoryLimits(monotonic), cache=MemoryCache(monotonic), nonces=MemoryNonces(monotonic)
+            settings,
+            limits=MemoryLimits(monotonic),
+            accounts=MemoryAccounts(monotonic),
+            cache=MemoryCache(monotonic),
+            nonces=MemoryNonces(monotonic),
         )
     link, purge = _link(url, settings, runtime)
     local = MemoryLimits(monotonic, "local")
     limits = RedisLimits(link, settings.key_prefix, settings.on_outage, local)
+    alone = MemoryAccounts(monotonic, "local")
+    accounts = RedisAccounts(link, settings.key_prefix, settings.on_outage, alone)
     cache = RedisCache(link, settings.key_prefix, one_slot=url.kind == "cluster", purge=purge)
     nonces = RedisNonces(link, prefix=settings.key_prefix, on_outage=settings.on_outage, local=MemoryNonces(monotonic))
     secrets = () if url.password is None else (url.password,)
-    return Stores(settings, limits=limits, cache=cache, nonces=nonces, link=link, secrets=secrets)
+    return Stores(settings, limits=limits, accounts=accounts, cache=cache, nonces=nonces, link=link, secrets=secrets)
 
 
 def _link(url: StoreUrl, settings: sp.StoreSettings, runtime: Runtime) -> tuple[Link, Purge | None]:

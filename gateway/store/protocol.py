@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from gateway.core.usage import Room
+from gateway.policy.budget import Ask, Charge, State, Statement
 from gateway.policy.token_bucket import Rate
 
 UNCOUNTED: Final = "Limits cannot be kept now, because the gateway's store is away. Ask again; its log has the cause."
@@ -85,6 +86,39 @@ class LimitStore(Protocol):
         """Correct what was granted to what was used: for each take, the amount to give back (negative: charge more,
         down to a debt of one capacity). by: the grant's, because only there something was taken. Not waited for, never
         raises."""
+        ...
+
+
+class Reservation(msgspec.Struct, frozen=True, gc=False):
+    """The verdict over all accounts of a request, reserved all or none. states: in the order of the asks, None for an
+    account that the store does not know: then nothing is reserved. granule: in which the lease ends."""
+
+    granted: bool
+    states: tuple[State | None, ...]
+    granule: int = 0
+    by: Decider = "store"
+
+    @property
+    def known(self) -> bool:
+        """Whether the verdict is over what is known of every account."""
+        return None not in self.states
+
+
+class AccountStore(Protocol):
+    """Accounts of money, as policy/budget.py has them. All are in one slot of a cluster."""
+
+    async def reserve(self, asks: Sequence[Ask], lease: int) -> Reservation:
+        """Reserve of all accounts in one atomic step, or of none; their keys are distinct. lease: seconds after which
+        a reservation that nobody has settled comes back. Raises StoreDown only under `on-outage: closed`. by `open`,
+        nothing is known and nothing reserved."""
+        ...
+
+    def settle(self, charges: Sequence[Charge], by: Decider = "store") -> None:
+        """End a reservation. by: as the reservation says. Not waited for, never raises."""
+        ...
+
+    async def merge(self, key: str, said: Statement, by: Decider = "store") -> None:
+        """Take in what a ledger says of an account. Raises nothing: what could not be told is not known."""
         ...
 
 

@@ -8,18 +8,19 @@ from gateway.config.spec import StoreSettings
 from gateway.core.secret import Secret
 from gateway.store.cache_memory import MemoryCache, Shelf
 from gateway.store.link import Link
-from gateway.store.protocol import CacheStore, LimitStore, NonceStore
+from gateway.store.protocol import AccountStore, CacheStore, LimitStore, NonceStore
 
 
 class Stores:
-    """limits: token buckets. cache: kept answers. nonces: of signed requests. link: the way to Redis, None for
-    `memory://`. settings: what it was made from. secrets: what no log may show."""
+    """limits: token buckets. accounts: of money. cache: kept answers. nonces: of signed requests. link: the way to
+    Redis, None for `memory://`. settings: what it was made from. secrets: what no log may show."""
 
     def __init__(
         self,
         settings: StoreSettings,
         *,
         limits: LimitStore,
+        accounts: AccountStore,
         cache: CacheStore,
         nonces: NonceStore,
         link: Link | None = None,
@@ -27,6 +28,7 @@ class Stores:
     ) -> None:
         self.settings = settings
         self.limits = limits
+        self.accounts = accounts
         self.cache = cache
         self.nonces = nonces
         self.link = link
