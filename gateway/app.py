@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -22,13 +24,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.assemble.access import key_set_name, secrets_of
 from gateway.assemble.house import House, assemble
 from gateway.config.check import loaded_and_checked
+from gateway.config.load import Loaded
 from gateway.config.problem import ConfigError
+from gateway.config.render import effective
 from gateway.config.watch import ConfigWatch
 from gateway.core.secret import LentSecret
 from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
 from gateway.runtime import Runtime, system_clock
+from gateway.store.ledger.protocol import HasDatabase
 from gateway.store.stores import Stores
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
@@ -36,6 +41,12 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.sink import Sink
 from gateway.upstream.echo import EchoTransport
 from gateway.upstream.engines import open_transport
+
+if TYPE_CHECKING:
+    from gateway.config.spec import Spec
+    from gateway.ingress.admin.api import AdminApi
+    from gateway.ingress.admin.listener import Listener
+    from gateway.store.ledger.protocol import LedgerDatabase
 
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
 SNAPSHOTS_VARIABLE = "GATEWAY_SNAPSHOTS"
@@ -76,13 +87,13 @@ async def _close(send: Send) -> None:
 class Gateway:
     """One process: a runtime, the house that serves, and how the next one takes its place."""
 
-    def __init__(
-        self, config: Path, house: House, files: tuple[Path, ...], runtime: Runtime, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, config: Path, house: House, loaded: Loaded, runtime: Runtime, env: Mapping[str, str]) -> None:
         self._config = config
         self._env = env
         self._reloading = asyncio.Lock()
-        self.files = files
+        self.files = loaded.files
+        self._keep(loaded)
+        self._admin: AdminApi | None = None
         self.runtime = runtime
         self.house = house
         self.serving = _serving(house)
@@ -93,6 +104,40 @@ class Gateway:
 
     def table(self) -> Table:
         return self.house.table
+
+    @property
+    def spec(self) -> Spec:
+        return self.house.spec
+
+    def admin(self) -> AdminApi:
+        """The admin API, made when it is first asked for: most configs have none."""
+        if self._admin is None:
+            from gateway.ingress.admin.api import AdminApi  # noqa: PLC0415
+
+            self._admin = AdminApi(self)
+        return self._admin
+
+    def effective(self) -> Mapping[str, object]:
+        """The config that serves as one document, credentials masked. Only where there is an admin API."""
+        assert self._loaded is not None, "kept where it may be asked for"
+        plain = effective(self._loaded).plain()
+        assert isinstance(plain, dict)
+        return plain
+
+    def ledger(self) -> LedgerDatabase | None:
+        """The open database of the ledger; None where none is kept."""
+        sink = self.runtime.sinks.get("ledger")
+        return sink.database if isinstance(sink, HasDatabase) else None
+
+    def tell_others(self) -> None:
+        """Let the other workers reload: the process above passes SIGHUP on to all of them."""
+        above = multiprocessing.parent_process()
+        if above is not None and self._env.get(SNAPSHOTS_VARIABLE):
+            os.kill(above.pid, signal.SIGHUP)
+
+    def _keep(self, loaded: Loaded) -> None:
+        """What the files said is large, and of use to the admin API alone."""
+        self._loaded = loaded if loaded.spec.admin is not None else None
 
     async def reload(self) -> bool:
         """Read the config again; serve it if it is good, else go on as before and say so. Returns
@@ -122,7 +167,8 @@ class Gateway:
             replaced = runtime.sinks.without(house.sinks)
             runtime.sinks = house.sinks
             house.stores.bound_caches(house.cache_sizes)
-            self.files = loaded
+            self.files = loaded.files
+            self._keep(loaded)
             runtime.adopt(house.pools)
             self.house = house
             if before is not None and house.stores is not before:
@@ -142,9 +188,9 @@ class Gateway:
             )
             return True
 
-    def _build(self) -> tuple[tuple[Path, ...], House]:
+    def _build(self) -> tuple[Loaded, House]:
         loaded, _ = loaded_and_checked(self._config, self._env, self.runtime.clock.wall())
-        return loaded.files, assemble(loaded.spec, loaded.hash, self.runtime, self._env)
+        return loaded, assemble(loaded.spec, loaded.hash, self.runtime, self._env)
 
     def fetch_keys(self) -> None:
         """Ask the issuers of tokens for their keys, so that no request has to wait for them."""
@@ -182,6 +228,30 @@ class Gateway:
             task.cancel()
 
 
+class _AdminMount:
+    """`/admin`: the admin API, where the config has it on this port; else a path like any that nothing has."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._otherwise = RootMount(gateway.table)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        admin = self._gateway.spec.admin
+        here = admin is not None and admin.port is None
+        await (self._gateway.admin() if here else self._otherwise)(scope, receive, send)
+
+
+def _admin_listener(gateway: Gateway) -> Listener | None:
+    """Where the admin API has a port of its own, as the config was when the process began."""
+    spec = gateway.spec
+    if spec.admin is None or spec.admin.port is None:
+        return None
+    from gateway.ingress.admin.listener import Listener  # noqa: PLC0415
+
+    host = spec.server.host if spec.admin.host is None else spec.admin.host
+    return Listener(gateway.admin().alone, host, spec.admin.port, spec.server.tls, gateway.runtime.log)
+
+
 def create(config: Path, env: Mapping[str, str] = os.environ) -> Starlette:
     """The application that serves `config`. Raises ConfigError when that is not fit to be served."""
     clock = system_clock()
@@ -201,7 +271,7 @@ def create(config: Path, env: Mapping[str, str] = os.environ) -> Starlette:
     house = assemble(spec, loaded.hash, runtime, env)
     log.protect(_secrets(house))
     bridge_libraries(log)
-    gateway = Gateway(config, house, loaded.files, runtime, env)
+    gateway = Gateway(config, house, loaded, runtime, env)
     return application(gateway, env.get(SNAPSHOTS_VARIABLE))
 
 
@@ -238,6 +308,9 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
         for sink in gateway.house.sinks:
             await sink.open()
         gateway.fetch_keys()
+        listener = _admin_listener(gateway)
+        if listener is not None:
+            await listener.open()
         start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
         if snapshots is not None:
             start(_write_snapshots(snapshots, ops))
@@ -249,6 +322,8 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             await asyncio.gather(*tasks, return_exceptions=True)
             if snapshots is not None:
                 snapshots.write(ops.samples())
+            if listener is not None:
+                await listener.close()
             await gateway.runtime.close()
 
     app = Application(
@@ -258,6 +333,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             Mount("/v1beta", UnifiedMount(gateway.table, at_root=True)),
             Mount("/ai", UnifiedMount(gateway.table, at_root=False)),
             *ops.routes(),
+            Mount("/admin", _AdminMount(gateway)),
             Mount("/", RootMount(gateway.table)),
         ],
         lifespan=lifespan,

@@ -75,6 +75,9 @@ CODES: Final[dict[str, Code]] = {
     "upstream_cut": Code(502, "server"),
     "upstream_stalled": Code(504, "timeout"),
     "deadline_exceeded": Code(504, "timeout"),
+    "ledger_off": Code(404, "not-found"),
+    "ledger_unavailable": Code(503, "unavailable"),
+    "config_rejected": Code(409, "invalid"),
     "internal_error": Code(500, "server"),
 }
 

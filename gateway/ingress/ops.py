@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from starlette.responses import Response
@@ -24,7 +25,7 @@ from gateway.runtime import Runtime
 from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
 from gateway.telemetry.metrics import Sample
 
-_KEYLESS = "none"
+KEYLESS: Final = "none"
 """The name of the key of a provider that needs none: no key to count."""
 
 _BREAKER = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
@@ -85,7 +86,7 @@ class Ops:
             yield "gateway_target_in_flight", target, in_flight
             yield "gateway_breaker_state", target, worst
         for name, pools in serving.pools().items():
-            states: list[str] = [state for pool in pools for key, state in pool.states(now) if key != _KEYLESS]
+            states: list[str] = [state for pool in pools for key, state in pool.states(now) if key != KEYLESS]
             for state in ("active", "cooling", "limited", "quarantined") if states else ():
                 yield "gateway_keys", (name, state), states.count(state)
         for router, shelf in (runtime.stores.shelves() if runtime.stores is not None else {}).items():
@@ -138,7 +139,7 @@ class Ops:
         keys = {
             name: states
             for name, pools in serving.pools().items()
-            if (states := {key: state for pool in pools for key, state in pool.states(now) if key != _KEYLESS})
+            if (states := {key: state for pool in pools for key, state in pool.states(now) if key != KEYLESS})
         }
         open_targets = sorted(
             f"{provider}/{label}" if label else provider

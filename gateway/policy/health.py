@@ -101,6 +101,13 @@ class Breaker:
         if probe:
             self._probing = False
 
+    def reset(self) -> bool:
+        """Close the circuit, because somebody says so; whether it was not closed."""
+        if self._closed:
+            return False
+        self._close()
+        return True
+
     def state(self, now: float) -> State:
         if self._closed:
             return "closed"

@@ -2,7 +2,7 @@
 
 Lives here: round robin, or where keys have limits, the roomiest first; cool-down after a 429, quarantine after a 401 or
 403. Must not: show a credential; everything
-but the request itself goes by a key's name. Law: nothing but `restore` ever shortens a rest.
+but the request itself goes by a key's name. Law: nothing but `restore` and `restore_all` ever shortens a rest.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ LONGEST_REST: Final = 86_400.0
 
 class PoolKey:
     """A credential and the clock times until which it rests; 0 for never. room: of its own limit, None for no limit;
-    full_until: as far as is known here, that has no room for anything before."""
+    full_until: as far as is known here, that has no room for anything before. free: nothing is paid for it."""
 
-    __slots__ = ("cooling_until", "full_until", "quarantined_until", "room", "secret")
+    __slots__ = ("cooling_until", "free", "full_until", "quarantined_until", "room", "secret")
 
-    def __init__(self, secret: Secret, room: KeyRoom | None = None) -> None:
+    def __init__(self, secret: Secret, room: KeyRoom | None = None, *, free: bool = False) -> None:
         self.secret = secret
         self.cooling_until = 0.0
         self.quarantined_until = 0.0
         self.full_until = 0.0
         self.room = room
+        self.free = free
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class PoolKey:
 
 class KeyPool:
     """cooldown: seconds a key rests after a 429 that names no time. quarantine: seconds after a 401 or 403. rooms: of
-    those keys that have a limit."""
+    those keys that have a limit. free: the names of those that nothing is paid for."""
 
     __slots__ = ("_cooldown", "_keys", "_next", "_quarantine", "limited")
 
@@ -52,9 +53,10 @@ class KeyPool:
         cooldown: float,
         quarantine: float,
         rooms: Mapping[Secret, KeyRoom] | None = None,
+        free: Collection[str] = (),
     ) -> None:
         rooms = rooms or {}
-        self._keys = [PoolKey(secret, rooms.get(secret)) for secret in keys]
+        self._keys = [PoolKey(secret, rooms.get(secret), free=secret.name in free) for secret in keys]
         self.limited = bool(rooms)
         self._cooldown = cooldown
         self._quarantine = quarantine
@@ -135,6 +137,13 @@ class KeyPool:
     def restore(self, key: PoolKey) -> None:
         """End the quarantine of a key that was accepted. A cool-down is left to run out."""
         key.quarantined_until = 0.0
+
+    def restore_all(self, now: float) -> int:
+        """End every quarantine, because somebody says so; how many there were."""
+        held = [key for key in self._keys if now < key.quarantined_until]
+        for key in held:
+            key.quarantined_until = 0.0
+        return len(held)
 
     def soonest(self, now: float) -> float | None:
         """Seconds until a key is available, 0 if one is; None for an empty pool."""

@@ -19,9 +19,9 @@ from starlette.applications import Starlette
 from gateway.app import Gateway, application
 from gateway.assemble.house import House, assemble
 from gateway.config import spec as sp
+from gateway.config.price_book import price_book
 from gateway.core.key_text import key_text
 from gateway.core.units import seconds
-from gateway.providers.prices import cost
 from gateway.rehearsal.asgi import ask
 from gateway.rehearsal.cases import Case
 from gateway.rehearsal.provider import Performer
@@ -74,7 +74,7 @@ class _Stage:
         spec = _on_stage(loaded.spec, self._keys)
         self._house = house = assemble(spec, loaded.hash, runtime, self._part.env)
         self._engage()
-        app = application(Gateway(loaded.files[0], house, loaded.files, runtime, self._part.env))
+        app = application(Gateway(loaded.files[0], house, loaded, runtime, self._part.env))
         loop = asyncio.get_running_loop()
         for moment in _moments(case):
             loop.call_at(START + moment + _SOON, self._sample, moment)
@@ -163,13 +163,14 @@ class _Stage:
 
     def _called(self) -> list[Called]:
         called: list[Called] = []
+        prices = price_book(self._part.loaded.spec)
         for name, performer in self._performers.items():
             for sent, (model, usage) in zip(performer.transport.sent, performer.used, strict=True):
                 script = sent.script
                 status = 0 if script is None or script.fault or sent.end == "cancelled" else script.status
                 took = round(sent.ended_at - sent.at, 6) if sent.end else 0.0
                 key = performer.keys.get(sent.key, "")
-                spent = cost(name, model, usage) if usage is not None and sent.end == "complete" else 0
+                spent = prices.cost(name, model, usage) if usage is not None and sent.end == "complete" else 0
                 called.append(
                     Called(name, sent.at, took, key, status, sent.end, sent.path, sent.headers, sent.body, model, spent)
                 )

@@ -26,6 +26,9 @@ class Sinks:
     def __len__(self) -> int:
         return len(self._made)
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._made)
+
     def get(self, name: str) -> Sink | None:
         found = self._made.get(name)
         return found[1] if found is not None else None

@@ -99,7 +99,7 @@ class Served:
         )
         loaded, _ = loaded_and_checked(self.path, env)
         house = assemble(loaded.spec, loaded.hash, self.runtime, env)
-        self.gateway = Gateway(self.path, house, loaded.files, self.runtime, env)
+        self.gateway = Gateway(self.path, house, loaded, self.runtime, env)
         self.app = application(self.gateway)
         self.client = AsgiClient(self._lawful)
 

@@ -119,7 +119,7 @@ async def ask(command: str) -> Response:
     config = ROOT / "routers.yaml"
     loaded, _ = loaded_and_checked(config, {})
     house = assemble(loaded.spec, loaded.hash, runtime, {})
-    client = AsgiClient(application(Gateway(config, house, loaded.files, runtime, {})))
+    client = AsgiClient(application(Gateway(config, house, loaded, runtime, {})))
     # As curl does it.
     headers = {"content-type": "application/x-www-form-urlencoded"} if body else {}
     return await client.request("POST" if body else "GET", url.removeprefix(BASE), headers=headers, body=body)
