@@ -48,9 +48,9 @@ MINIMUM: Final[dict[str, int]] = {
     "openai-responses": 25,
     "anthropic": 25,
     "gemini": 25,
-    "cohere": 12,
-    "bedrock": 15,
-    "ollama": 12,
+    "cohere": 25,
+    "bedrock": 25,
+    "ollama": 25,
 }
 """Cases that a finished dialect has at least; a dialect that is not in here is still being written."""
 

@@ -66,7 +66,8 @@ WRITTEN_STOPS: Final[dict[StopReason, str]] = {
     "content-filter": "refusal",
     "refusal": "refusal",
     "pause": "pause_turn",
-    "error": "end_turn",
+    # It has no word for a reply that failed on its way; this one says at least that there is more to come.
+    "error": "max_tokens",
     "other": "end_turn",
 }
 TIERS: Final = {"default": "standard", "standard": "standard", "priority": "priority", "batch": "batch"}

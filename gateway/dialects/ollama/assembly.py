@@ -22,11 +22,10 @@ from gateway.dialects.canonical import (
     TokenLogprob,
     ToolUse,
 )
-from gateway.dialects.tokens import Count
+from gateway.dialects.tokens import ABSURD, Count
 from gateway.dialects.tool_calls import made_call_id
 
 _STOPS: Final[dict[str, StopReason]] = {"stop": "stop", "length": "length", "load": "other", "unload": "other"}
-_ABSURD: Final = 1_000_000_000
 
 
 class _Called(msgspec.Struct):
@@ -143,7 +142,7 @@ def _usage(chunk: Chunk) -> Usage | None:
     if given is None and taken is None:
         return None
     counts = (given or 0, taken or 0)
-    return Usage(*[int(count) for count in counts]) if all(0 <= count <= _ABSURD for count in counts) else None
+    return Usage(*[int(count) for count in counts]) if all(0 <= count <= ABSURD for count in counts) else None
 
 
 def _logprobs(found: list[_Logprob] | None) -> tuple[TokenLogprob, ...]:
