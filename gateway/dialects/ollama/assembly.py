@@ -29,7 +29,7 @@ _STOPS: Final[dict[str, StopReason]] = {"stop": "stop", "length": "length", "loa
 
 
 class _Called(msgspec.Struct):
-    """arguments: an object."""
+    """arguments: an object; of some servers its text."""
 
     name: str | None = None
     arguments: msgspec.Raw = msgspec.Raw()
@@ -119,6 +119,9 @@ class Assembly:
         arguments = bytes(called.arguments)
         if not arguments or arguments == b"null":
             arguments = b"{}"
+        elif arguments[:1] == b'"':
+            # As older servers and others behind the same API write them.
+            arguments = msgspec.json.decode(arguments, type=str).encode()
         identity = call.id or made_call_id(created, called.name, arguments, self._called)
         self._called += 1
         self._begin(ToolUse(id=identity, name=called.name, arguments=""), out)
