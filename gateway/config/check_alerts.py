@@ -21,7 +21,11 @@ def webhooks(subject: Subject) -> Iterator[Problem]:
         return
     if not alerts.webhooks:
         yield subject.origins.warning(
-            "alerts-unheard", ("alerts",), "nobody is told: there are no `webhooks`", "add one, or leave `alerts` out"
+            "alerts-unheard",
+            ("alerts",),
+            "nobody is told: there are no `webhooks`",
+            "add one, or leave `alerts` out",
+            at_key=True,
         )
     seen: set[str] = set()
     for index, webhook in enumerate(alerts.webhooks):

@@ -562,8 +562,32 @@ providers:
     ),
     "a part of a key that refers to nothing": (
         ROUTER
-        + "providers: {azure: {keys: [{azure: {tenant: '${bogus}', client: 007, secret: '${env:OPENAI_API_KEY}'}}]}}",
+        + "providers: {azure: {keys: [{azure: {tenant: '${bogus}', client: 007, format: slack}}]}}",
         ["2:45 reference-unknown"],
+    ),
+    "an admin API that others can reach": (
+        ROUTER + "auth: {mode: open}\nserver: {host: 0.0.0.0}\nadmin: {}",
+        ["4:1 admin-open"],
+    ),
+    "an admin port that others can reach": (ROUTER + "admin: {port: 9000, host: 0.0.0.0}", ["2:21 admin-open"]),
+    "an admin API on loopback beside a port that others can reach": (
+        ROUTER + "auth: {mode: open}\nserver: {host: 0.0.0.0}\nadmin: {port: 9000, host: 127.0.0.1}",
+        [],
+    ),
+    "an admin address without a port": (ROUTER + "admin: {host: 127.0.0.1}", ["2:15 admin-host-alone"]),
+    "an admin port that is the server's": (ROUTER + "admin: {port: 8080}", ["2:15 admin-port-taken"]),
+    "an admin key that is another's": (
+        ROUTER
+        + f"auth: {{mode: keys, keys: [{{name: ci, hash: 'sha256:{'0' * 64}'}}]}}\n"
+        + f"admin: {{keys: [{{name: a, hash: 'sha256:{'0' * 64}'}}, {{name: a, hash: 'hmac-sha256:{'1' * 64}'}}]}}",
+        ["3:32 admin-key-twice", "3:X admin-key-twice", "3:Y pepper-missing"],
+    ),
+    "an admin key that has expired": (
+        ROUTER
+        + f"admin: {{keys: [{{name: a, hash: 'sha256:{'0' * 64}', expires: 2026-01-31}},\n"
+        + f" {{name: b, hash: 'sha256:{'1' * 64}', expires: 2027-01-20}},\n"
+        + f" {{name: c, hash: 'sha256:{'2' * 64}', expires: 2027-02-30}}]}}",
+        ["2:116 key-expired", "3:99 key-expires", "4:99 moment-wrong"],
     ),
     "a provider whose key nobody gave": (
         "routers: {a: {load-balance: {chat: {providers: [mistral, ollama, echo]}}}}",
@@ -572,6 +596,43 @@ providers:
     "an address that depends on an account": (
         "routers: {a: {load-balance: {chat: {providers: [{provider: azure, keys: ['${env:OPENAI_API_KEY}']}]}}}}",
         ["1:49 address-unset"],
+    ),
+    "traces sent without TLS": (
+        ROUTER + "traces: {endpoint: 'http://otel.example:4318/v1/traces'}",
+        ["2:20 address-plain"],
+    ),
+    "traces sent on this machine": (ROUTER + "traces: {endpoint: 'http://127.0.0.1:4318/v1/traces'}", []),
+    "a collector with a password in its address": (
+        ROUTER + "traces: {endpoint: 'https://me:abc@otel.example/'}",
+        ["2:20 secret-in-file", "2:20 address-invalid"],
+    ),
+    "a credential of the collector's in the file": (
+        ROUTER + "traces: {headers: {authorization: Bearer abc, x-tenant: one}}",
+        ["2:35 secret-in-file"],
+    ),
+    "a header of the collector's that is none": (ROUTER + "traces: {headers: {'a b': c}}", ["2:20 header-invalid"]),
+    "a provider that is to be told of traces and is not there": (
+        ROUTER + "traces: {propagate-to: [opnai]}",
+        ["2:25 provider-unknown"],
+    ),
+    "alerts that nobody hears": (ROUTER + "alerts: {}", ["2:1 alerts-unheard"]),
+    "two webhooks of one name, one sent without TLS": (
+        ROUTER
+        + "alerts: {webhooks: [{name: a, url: 'https://a.test', format: slack},\n"
+        + "  {name: a, url: 'http://b.test', format: slack}]}",
+        ["3:10 webhook-twice", "3:18 address-plain"],
+    ),
+    "a webhook that signs nothing": (
+        ROUTER + "alerts: {webhooks: [{name: a, url: 'https://a.test'}]}",
+        ["2:21 webhook-unsigned"],
+    ),
+    "a webhook whose secret is short and in the file": (
+        ROUTER + "alerts: {webhooks: [{name: a, url: 'https://a.test', secret: short}]}",
+        ["2:62 secret-in-file", "2:62 webhook-secret-short"],
+    ),
+    "a webhook for what never happens": (
+        ROUTER + "alerts: {webhooks: [{name: a, url: 'https://a.test', format: slack, events: [budget-*, outage]}]}",
+        ["2:88 event-unknown"],
     ),
 }
 

@@ -161,7 +161,30 @@ def test_denials_are_counted_by_limit_and_by_whether_they_count() -> None:
     found = table(metrics)
     assert found["gateway_limit_denials_total", ("prod", "per-team", "tokens", "true")] == 2
     assert found["gateway_limit_denials_total", ("prod", "per-team", "tokens", "false")] == 1
-    assert found["gateway_limit_unpriced_total", ("prod", "alpha", "other")] == 1
+    assert found["gateway_unpriced_requests_total", ("prod", "alpha", "other")] == 1
+
+
+def test_money_adds_up_to_the_nano_dollar() -> None:
+    metrics = Metrics()
+    for _ in range(3):
+        metrics.count_cost("prod", "openai", "gpt-4o", 500_000_001)
+        metrics.count_saved("prod", "cache", 1_000_000_001)
+    metrics.count_saved("prod", "free-key", 7)
+    found = table(metrics)
+    assert found["gateway_cost_usd_total", ("prod", "openai", "gpt-4o")] == 1.500000003
+    assert found["gateway_saved_usd_total", ("prod", "cache")] == 3.000000003
+    assert metrics.total_saved == 3_000_000_010
+
+
+def test_what_is_counted_by_model_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.telemetry.metrics.CELLS", 2)
+    metrics = Metrics()
+    for number in range(5):
+        metrics.count_cost(f"r{number}", "openai", "gpt-4o", 10**9)
+        metrics.count_unpriced(f"r{number}", "openai", "gpt-4o")
+    found = table(metrics)
+    assert found["gateway_cost_usd_total", ("other", "other", "other")] == 3
+    assert found["gateway_unpriced_requests_total", ("other", "other", "other")] == 3
 
 
 def test_label_sets_are_bounded_and_no_request_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +215,11 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.settle(lossy)
     metrics.count_denial("prod", "total", "requests", enforced=True)
     metrics.count_unpriced("prod", "alpha", "other")
+    metrics.count_cost("prod", "alpha", "other", 1)
+    metrics.count_saved("prod", "cache", 1)
     metrics.count_store_error("timeout")
+    metrics.count_spans("exported", 2)
+    metrics.count_alert("key-quarantined", "delivered")
     metrics.count_cache("prod", "hit")
     seen = set()
     for name, labels, _ in metrics.samples():

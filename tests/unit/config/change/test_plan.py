@@ -56,6 +56,10 @@ def provider(said: str) -> str:
     return f"providers: {{vllm-2: {{dialect: openai, base-url: 'http://v'{', ' if said else ''}{said}}}}}"
 
 
+def hook(said: str = "", url: str = "https://one.test/a") -> str:
+    return f"alerts: {{webhooks: [{{name: ops, url: '{url}'{', ' if said else ''}{said}}}]}}"
+
+
 def admin(said: str = "", secret: str = A) -> str:
     return f"admin: {{keys: [{{name: ops, hash: '{secret}'{', ' if said else ''}{said}}}]}}"
 
@@ -216,9 +220,39 @@ CASES: dict[str, tuple[str, str]] = {
     "ledger-kept-shorter": ("ledger: {}", "ledger: {retention: 90d}"),
     "ledger-kept-longer": ("ledger: {retention: 90d}", "ledger: {retention: 100d}"),
     "ledger-pace": ("ledger: {}", "ledger: {batch: 50ms}"),
+    "audit-on": (EMPTY, "audit: {}"),
+    "audit-off": ("audit: {}", EMPTY),
+    "audit-place": ("audit: {}", "audit: {to: stdout}"),
+    "audit-keys": ("audit: {}", "audit: {hash-key: '${env:A}'}"),
+    "audit-kept-less": ("audit: {}", "audit: {retention: 30d}"),
+    "audit-kept-more": ("audit: {}", "audit: {retention: 1000d}"),
+    "audit-users-plain": ("audit: {users: hashed}", "audit: {}"),
+    "audit-users-hashed": ("audit: {}", "audit: {users: hashed}"),
+    "audit-plaintext": ("audit: {}", "audit: {plaintext-bodies: true}"),
+    "audit-no-plaintext": ("audit: {plaintext-bodies: true}", "audit: {}"),
+    "audit-pace": ("audit: {}", "audit: {compress: false}"),
+    "privacy-more": (router(""), router("privacy: {log: full}")),
+    "privacy-less": (router(""), router("privacy: {log: none}")),
     "ceilings": (EMPTY, "ceilings: {models: ['gpt-*']}"),
     "owners": (EMPTY, "owners: [{files: routers.yaml, names: ['@a/b']}]"),
     "other": (router("timeouts: {total: 9m}"), router("timeouts: {total: '${env:TOTAL}'}")),
+    "traces-on": ("routers: {}", "traces: {}"),
+    "traces-off": ("traces: {}", "routers: {}"),
+    "traces-address": ("traces: {endpoint: 'https://a.test'}", "traces: {endpoint: 'https://b.test'}"),
+    "traces-share": ("traces: {sampling: 0.5}", "traces: {sampling: 0.1}"),
+    "traces-words": ("traces: {service-name: a}", "traces: {service-name: b}"),
+    "traces-told": ("traces: {}", "traces: {propagate-to: [vllm]}"),
+    "traces-told-less": ("traces: {propagate-to: [vllm]}", "traces: {}"),
+    "alerts-on": ("routers: {}", hook()),
+    "alerts-off": (hook(), "routers: {}"),
+    "webhook-added": ("alerts: {}", hook()),
+    "webhook-removed": (hook(), "alerts: {}"),
+    "webhook-address": (hook(), hook(url="https://two.test/a")),
+    "webhook-secret": (hook("secret: '0123456789abcdef'"), hook("secret: 'fedcba9876543210'")),
+    "webhook-events": (hook(), hook("events: [limit-near]")),
+    "webhook-format": (hook(), hook("format: slack")),
+    "alerts-threshold": ("alerts: {limits-at: 0.9}", "alerts: {limits-at: 0.8}"),
+    "telemetry-pace": ("alerts: {dedupe: 5m}", "alerts: {dedupe: 10m}"),
 }
 
 
