@@ -13,13 +13,16 @@ from functools import lru_cache
 import msgspec
 
 from gateway.assemble.access import explains, gate_of
+from gateway.assemble.audit import captures
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
+from gateway.assemble.pricing import pricing_for
 from gateway.assemble.sinks import sinks_for
 from gateway.assemble.stores import stores_for
 from gateway.assemble.traces import trace_layers
 from gateway.config import spec as sp
+from gateway.config.price_book import price_book
 from gateway.core.access import Access
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Layer, stack
@@ -77,11 +80,13 @@ class _Assembly:
         self._runtime = runtime
         self._stores = stores_for(spec.store, runtime)
         self._endpoints = Endpoints(spec, runtime, env)
-        self._rate_limits = RouteLimits(spec, runtime, self._stores.limits)
+        self._prices = price_book(spec)
+        self._rate_limits = RouteLimits(spec, runtime, self._stores.limits, self._prices)
         self._key_limits = KeyLimits(self._stores.limits, runtime.estimator, runtime.clock.monotonic)
         self._sinks = sinks_for(spec, runtime)
         record = Recorder(list(self._sinks), config_hash, runtime.estimator, runtime.log) if len(self._sinks) else None
-        self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record)
+        price = pricing_for(spec, runtime, self._prices, recorded=record is not None)
+        self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record, price)
         self._caches = RouteCaches(spec, runtime, self._stores, self._settle)
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
@@ -117,18 +122,19 @@ class _Assembly:
         for name, router in self._spec.routers.items():
             own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit, ("routers", name))
             kept = self._caches.of_route(name, router.cache)
-            handler = stack([*layers, *kept, *own], self._router(name, router))
+            handler = stack([*layers, *captures(self._spec, router), *kept, *own], self._router(name, router))
             finish = self._finishes(router)
             handlers[name] = handler, finish
             routers[name.encode()] = RouteApp(edge, name, handler, len("/router/") + len(name), finish=finish)
         limit = self._spec.unified_api.rate_limit
         own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", limit, ("unified-api",))
         kept = self._caches.of_route(UNIFIED_TAG, self._spec.unified_api.cache)
-        unified = stack([*layers, *kept, *own], self._unified())
+        unified = stack([*layers, *captures(self._spec, self._spec.unified_api), *kept, *own], self._unified())
         finish = self._finishes(self._spec.unified_api)
         named = self._spec.default_router
         at_root, root_finish = handlers[named] if named else (unified, finish)
         direct_finish = self._finishes(sp.Router())
+        direct_captures = captures(self._spec, None)
         table = Table(
             edge,
             routers,
@@ -136,7 +142,9 @@ class _Assembly:
                 name.encode(): RouteApp(
                     edge,
                     f"/{name}",
-                    stack([*layers, *self._caches.of_route(f"/{name}", None)], self._direct(endpoint)),
+                    stack(
+                        [*layers, *direct_captures, *self._caches.of_route(f"/{name}", None)], self._direct(endpoint)
+                    ),
                     1 + len(name),
                     finish=direct_finish,
                 )
@@ -252,6 +260,7 @@ class _Assembly:
             carriage=self._carriage(router),
             key_limits=self._key_limits,
             strategy=strategy,
+            prices=self._prices,
         )
 
     def _limits(self, router: sp.Router) -> Limits:

@@ -13,7 +13,9 @@ from typing import Final
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_admin import ADMIN_RULES
 from gateway.config.check_alerts import ALERT_RULES
+from gateway.config.check_audit import AUDIT_RULES
 from gateway.config.check_balance import BALANCE_RULES
+from gateway.config.check_budgets import BUDGET_RULES
 from gateway.config.check_cache import CACHE_RULES
 from gateway.config.check_ceilings import CEILING_RULES
 from gateway.config.check_credentials import CREDENTIAL_RULES
@@ -37,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *ACCESS_RULES,
     *KEY_RULES,
     *ADMIN_RULES,
+    *AUDIT_RULES,
     *TLS_RULES,
     *PROVIDER_RULES,
     *CREDENTIAL_RULES,
@@ -47,6 +50,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *SECRET_RULES,
     *CACHE_RULES,
     *LIMIT_RULES,
+    *BUDGET_RULES,
     *CEILING_RULES,
     *STORE_RULES,
     *LEDGER_RULES,

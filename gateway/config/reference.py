@@ -40,6 +40,7 @@ and explanations when the first line of the file is
 
 _TITLES: Final = {
     "AdminKey": "an entry of `admin.keys`", "AdminSettings": "`admin`",
+    "AuditSettings": "`audit`", "Privacy": "`privacy`",
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
     "Ceilings": "`ceilings`", "LimitCeilings": "`ceilings.rate-limit`", "Owner": "an entry of `owners`",
@@ -52,6 +53,7 @@ _TITLES: Final = {
     "AwsKey": "`aws` of a provider's key", "RateLimit": "`rate-limit`",
     "Retries": "`retries`", "Router": "`routers.<name>` and `unified-api`", "Server": "`server`",
     "StoreSettings": "`store`", "Target": "an entry of a balance's `providers`", "Timeouts": "`timeouts`",
+    "VirtualRule": "a rule of `virtual-models`", "When": "`when` of a rule of `virtual-models`",
 }  # fmt: skip
 
 _Json = Mapping[str, object]

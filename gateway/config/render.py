@@ -25,7 +25,7 @@ from gateway.config.tree import Mark, Node
 DEFAULT: Final = "default"
 MASK: Final = "***"
 _FILE: Final = re.compile(r"(?<!\$)\$\{file:([^/}][^}]*)\}")
-_HANDED_DOWN: Final = ("cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache")
+_HANDED_DOWN: Final = ("cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "privacy")
 _UNSAID: Final[Mapping[str, object]] = {
     "retries": Retries(), "timeouts": Timeouts(), "on_disconnect": "cancel", "on_loss": "allow", "prompt_cache": "none",
 }  # fmt: skip

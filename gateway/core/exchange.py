@@ -72,7 +72,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 class Attempt(msgspec.Struct, gc=False):
     """One try upstream. Times are clock seconds; first_byte is 0 until there was one. model is what
-    was asked for, label the same for metrics: a known name or `other`. origin: where it went."""
+    was asked for, label the same for metrics: a known name or `other`. free: the key is one that nothing is paid for. origin: where it went."""
 
     provider: str
     model: str
@@ -84,6 +84,27 @@ class Attempt(msgspec.Struct, gc=False):
     status: int = 0
     fault: FaultKind | None = None
     origin: str = ""
+    free: bool = False
+
+
+class Spared(msgspec.Struct, frozen=True, gc=False):
+    """What was not used because an answer was kept: at whom, and how much."""
+
+    provider: str
+    model: str
+    usage: Usage | None
+
+
+class Captured(msgspec.Struct, eq=False):
+    """The beginning of a reply, as the client was told it. most: bytes."""
+
+    most: int
+    body: bytearray = msgspec.field(default_factory=bytearray)
+
+    def add(self, piece: bytes) -> None:
+        room = self.most - len(self.body)
+        if room > 0:
+            self.body += piece[:room] if len(piece) > room else piece
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -92,11 +113,13 @@ class Exchange(msgspec.Struct, eq=False):
     path is the api path after the mount, raw and undecoded, with its leading slash. started is
     clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. rule: what chose the
     model where a rule did. cost is in nano-USD, once somebody has asked for it; price_source: where the price is from.
-    cache: what the cache did, as the client is told. saved: nano-USD that were not spent, thanks to saved_by.
+    cache: what the cache did, as the client is told. spared: what its answer has used when it was fetched; or the
+    exchange that fetches it now. saved: nano-USD that were not spent, thanks to saved_by.
     charged: its cost is taken from a prepaid balance or a budget, so its row must outlive the process.
     client is its address. target is the path and query as on the wire, kept where a caller is asked for. access
     is what the caller may use, None for everything. losses: the fields that translation could not carry to the last
     target, those without a known name as `other`.
+    captured: what the client is told, where it is kept.
     followed: others wait for what this one brings, so that its client's leaving does not end it. trace: where layers
     note why they decide as they do, None where nobody asked. span: its place in a distributed trace, None where there
     are none.
@@ -129,6 +152,7 @@ class Exchange(msgspec.Struct, eq=False):
     cost: int | None = None
     price_source: str = ""
     cache: str = ""
+    spared: Spared | Exchange | None = None
     saved: int = 0
     saved_by: str = ""
     charged: bool = False
@@ -145,6 +169,7 @@ class Exchange(msgspec.Struct, eq=False):
     followed: bool = False
     trace: Trace | None = None
     span: Span | None = None
+    captured: Captured | None = None
     on_settle: list[Callable[[Exchange], None]] = []
 
 

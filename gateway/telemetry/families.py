@@ -58,7 +58,11 @@ FAMILIES: Final[dict[str, Family]] = {
             "Requests that a limit of the gateway had no room for.",
             ("router", "scope", "unit", "enforced"),
         ),
-        Family("gateway_limit_unpriced", "counter", "Requests under a limit in USD whose price is not known.", _ROUTE),
+        Family(
+            "gateway_unpriced_requests", "counter", "Requests that used something whose price is not known.", _ROUTE
+        ),
+        Family("gateway_cost_usd", "counter", "What requests have cost, in US dollars.", _ROUTE),
+        Family("gateway_saved_usd", "counter", "What was not spent, in US dollars, by why.", ("router", "by")),
         Family("gateway_requests_in_flight", "gauge", "Requests under way.", ()),
         Family("gateway_target_in_flight", "gauge", "Attempts under way at a target.", ("provider", "model")),
         Family(
@@ -81,6 +85,7 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_store_errors", "counter", "Calls of the shared store that failed, by why.", ("kind",)),
         Family("gateway_trace_spans", "counter", "Spans of sampled requests, by what became of them.", ("result",)),
         Family("gateway_alerts", "counter", "Alerts to webhooks, by what became of them.", ("kind", "result")),
+        Family("gateway_audit_lines", "counter", "Lines of the audit log, by what became of them.", ("result",)),
         Family("gateway_resident_bytes", "gauge", "Resident memory of all workers.", ()),
     )
 }

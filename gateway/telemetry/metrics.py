@@ -13,6 +13,7 @@ from operator import add
 from typing import Final, TypeVar
 
 from gateway.core.exchange import Exchange
+from gateway.core.money import NANO
 from gateway.telemetry.families import SECONDS
 
 Sample = tuple[str, tuple[str, ...], float]
@@ -64,7 +65,7 @@ Labels = tuple[str, str, str, str, int, str]
 
 
 class Metrics:
-    """The process's counters."""
+    """The process's counters. total_saved: nano-USD."""
 
     def __init__(self) -> None:
         # A cell is one piece of memory: with a thousand routers asked in turn, every object that is a router's own is a
@@ -77,11 +78,16 @@ class Metrics:
         self._cache: dict[tuple[str, str], int] = {}
         self._denials: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
+        self._costs: dict[tuple[str, str, str], int] = {}
+        self._saved: dict[tuple[str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
         self._store_errors: dict[str, int] = {}
+        # Of another thread: no key is ever added.
+        self._audit_lines = {"written": 0, "dropped": 0, "failed": 0}
         self._spans: dict[str, int] = {}
         self._alerts: dict[tuple[str, str], int] = {}
         self.total_requests = 0
+        self.total_saved = 0
 
     def settle(self, exchange: Exchange) -> None:
         """Count one exchange, when everything about it is known."""
@@ -141,8 +147,18 @@ class Metrics:
         self._add(self._denials, (router, scope, unit, "true" if enforced else "false"))
 
     def count_unpriced(self, router: str, provider: str, model: str) -> None:
-        """A request under a limit in USD that was not charged, because its price is not known."""
-        self._add(self._unpriced, (router, provider, model))
+        """A request that used something whose price is not known."""
+        self._add(self._unpriced, self._bounded(self._unpriced, (router, provider, model)))
+
+    def count_cost(self, router: str, provider: str, model: str, nano: int) -> None:
+        """What a request has cost."""
+        key = self._bounded(self._costs, (router, provider, model))
+        self._costs[key] = self._costs.get(key, 0) + nano
+
+    def count_saved(self, router: str, by: str, nano: int) -> None:
+        """What was not spent for a request, and why: `cache`, `target` or `free-key`."""
+        self._saved[router, by] = self._saved.get((router, by), 0) + nano
+        self.total_saved += nano
 
     def count_store_error(self, kind: str) -> None:
         """A call of the shared store that failed."""
@@ -155,6 +171,10 @@ class Metrics:
     def count_alert(self, kind: str, result: str) -> None:
         """result: `delivered`, `failed`, `dropped` or `repeated`."""
         self._add(self._alerts, (kind, result))
+
+    def count_audit(self, result: str, lines: int) -> None:
+        """Lines of the audit log. result: `written`, `dropped` or `failed`."""
+        self._audit_lines[result] += lines
 
     def samples(self) -> Iterator[Sample]:
         """Everything that adds up over workers."""
@@ -188,9 +208,16 @@ class Metrics:
         for denial, count in self._denials.items():
             yield "gateway_limit_denials_total", denial, count
         for unpriced, count in self._unpriced.items():
-            yield "gateway_limit_unpriced_total", unpriced, count
+            yield "gateway_unpriced_requests_total", unpriced, count
+        for priced, nano in self._costs.items():
+            yield "gateway_cost_usd_total", priced, nano / NANO
+        for saved, nano in self._saved.items():
+            yield "gateway_saved_usd_total", saved, nano / NANO
         for result, count in self._reloads.items():
             yield "gateway_config_reloads_total", (result,), count
+        for result, count in self._audit_lines.items():
+            if count:
+                yield "gateway_audit_lines_total", (result,), count
         for kind, count in self._store_errors.items():
             yield "gateway_store_errors_total", (kind,), count
         # Another thread counts these: it may find a result for the first time meanwhile.
@@ -203,6 +230,10 @@ class Metrics:
         if len(self._cells) >= CELLS:
             key = ("other", "other", "other", *key[3:])
         return self._cells.setdefault(key, array("d", _EMPTY))
+
+    @staticmethod
+    def _bounded(counts: dict[tuple[str, str, str], int], key: tuple[str, str, str]) -> tuple[str, str, str]:
+        return key if key in counts or len(counts) < CELLS else ("other", "other", "other")
 
     @staticmethod
     def _add(counts: dict[Key, int], key: Key) -> None:

@@ -6,8 +6,10 @@ from typing import Final
 
 from gateway.config.change.access import compare_access
 from gateway.config.change.admin import compare_admin
+from gateway.config.change.audit import compare_audit
 from gateway.config.change.comparison import At, Change, Comparison
 from gateway.config.change.ledger import compare_ledger
+from gateway.config.change.money import compare_money
 from gateway.config.change.providers import compare_providers
 from gateway.config.change.routers import compare_routers
 from gateway.config.change.server import compare_server, compare_store
@@ -15,8 +17,8 @@ from gateway.config.change.side import Side
 from gateway.config.change.telemetry import compare_alerts, compare_traces
 
 _KNOWN: Final = (
-    "include", "server", "auth", "admin", "store", "providers", "global_", "unified_api", "default_router", "routers",
-    "ceilings", "owners", "ledger", "traces", "alerts",
+    "include", "server", "auth", "admin", "audit", "store", "providers", "global_", "unified_api", "default_router", "routers",
+    "ceilings", "owners", "quotas", "teams", "projects", "ledger", "traces", "alerts",
 )  # fmt: skip
 
 
@@ -27,10 +29,12 @@ def plan(old: Side, new: Side) -> tuple[Change, ...]:
     compare_routers(found)
     compare_access(found)
     compare_admin(found)
+    compare_audit(found)
     compare_providers(found)
     compare_server(found)
     compare_store(found)
     compare_ledger(found)
+    compare_money(found)
     compare_traces(found)
     compare_alerts(found)
     _compare_rules(found)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.config.buckets import listed, period_of
+from gateway.config.change.audit import compare_privacy
 from gateway.config.change.comparison import At, Comparison, Graded, attribute, shown
 from gateway.config.change.side import Side
 from gateway.config.problem import Path
@@ -34,7 +35,7 @@ _SCOPES: Final = ("caller", "team", "router")
 _LIMIT_SCOPES: Final = ("per-api-key", "per-team", "per-end-user", "total")
 _KNOWN: Final = (
     "rate_limit", "cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "model_mappings",
-    "load_balance",
+    "load_balance", "privacy",
 )  # fmt: skip
 _KNOWN_OF_CACHES: Final = (
     "directive", "scope", "buckets", "seed", "max_size", "max_entry_size", "tool_calls",
@@ -57,6 +58,7 @@ def compare_policies(found: Comparison, at: At, old: Policies, new: Policies, in
     found.plain(code, here, before or "allow", after or "allow")
     here, before, after = spots.both("prompt-cache")
     found.plain("prompt-cache", here, before or "none", after or "none")
+    compare_privacy(found, *spots.both("privacy"))
     _mappings(found, at.at("model-mappings"), old.model_mappings or {}, new.model_mappings or {})
     found.rest(at, old, new, _KNOWN)
 

@@ -315,9 +315,29 @@ _LEDGER: Final = (
     Rule("ledger-kept-longer", "raised", "safe", "`ledger.retention` is longer, or gone.", "Rows stay for longer."),
     Rule("ledger-pace", "changed", "safe", "`ledger.batch`, `queue`, `max-spool`.", "It is how rows wait."),
 )
+_AUDIT: Final = (
+    Rule("audit-on", "added", "risky", "`audit` is added.", "Who asks for what is written down."),
+    Rule("audit-off", "removed", "risky", "`audit` is removed.", "Nothing is written down any more."),
+    Rule("audit-place", "changed", "risky", "`to`, `path`, `endpoint`, `headers`.", "Others read the lines."),
+    Rule("audit-keys", "changed", "risky", "A key of the audit log.", "Equal users look different, or others decrypt."),
+    Rule("audit-kept-less", "lowered", "risky", "`keep`, `retention`, `max-body` are less.", "Old files are deleted."),
+    Rule(
+        "audit-kept-more", "raised", "risky", "`keep`, `retention`, `max-body` are more.", "More is known for longer."
+    ),
+    Rule("audit-users-plain", "widened", "risky", "`users` becomes `plain`.", "End users stand in the log by name."),
+    Rule("audit-users-hashed", "tightened", "safe", "`users` becomes `hashed`.", "Less is known of end users."),
+    Rule("audit-plaintext", "widened", "risky", "`plaintext-bodies: true`.", "Whoever reads the log reads bodies."),
+    Rule(
+        "audit-no-plaintext", "tightened", "safe", "`plaintext-bodies` is gone.", "Bodies are encrypted, or not kept."
+    ),
+    Rule("audit-pace", "changed", "safe", "Rotation, compression, `queue`, `timeout`.", "The same lines are written."),
+    Rule("privacy-more", "widened", "risky", "`privacy.log` says more.", "More of requests is written down."),
+    Rule("privacy-less", "tightened", "risky", "`privacy.log` says less.", "What was written down is not any more."),
+)
 SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
     "Routers": _ROUTERS, "Limits": _LIMITS, "Caches": _CACHES, "Retries, timeouts and losses": _CARE,
-    "Access": _ACCESS, "Admin API": _ADMIN, "Providers": _PROVIDERS, "Server, store and files": _SERVER,
+    "Access": _ACCESS, "Admin API": _ADMIN, "Audit and privacy": _AUDIT,
+    "Providers": _PROVIDERS, "Server, store and files": _SERVER,
     "Ledger": _LEDGER,
     "Traces and alerts": _TELEMETRY,
 })  # fmt: skip

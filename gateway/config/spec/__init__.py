@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from gateway.config.spec.admin import AdminKey, AdminSettings
 from gateway.config.spec.alerts import Alerts, Anomalies, Webhook
+from gateway.config.spec.audit import AuditKey, AuditSettings, Privacy, PrivacyLevel
 from gateway.config.spec.auth import (
     AuthSettings,
     GatewayKey,
@@ -28,6 +29,7 @@ from gateway.config.spec.auth import (
 from gateway.config.spec.ceilings import Ceilings, LimitCeilings, Owner
 from gateway.config.spec.ledger import LedgerSettings
 from gateway.config.spec.limits import Bucket, RateLimit
+from gateway.config.spec.money import Budget, ConsumerKind, Downgrade, Quotas, Spender
 from gateway.config.spec.policies import (
     Balance,
     Cache,
@@ -38,6 +40,7 @@ from gateway.config.spec.policies import (
     Strategy,
     Target,
     Timeouts,
+    VirtualRule,
 )
 from gateway.config.spec.providers import AwsKey, AzureKey, Breaker, GoogleKey, KeyLimit, KeyPool, Provider, ProviderKey
 from gateway.config.spec.server import Logging, Server, Tls
@@ -59,16 +62,20 @@ from gateway.config.spec.terms import (
     Weight,
 )
 from gateway.config.spec.traces import Traces
+from gateway.config.spec.virtual import RULE_NAME, When
 
 __all__ = [
     "KEY_HASH",
     "KEY_NAME",
     "OWNED_FILES",
     "OWNER_NAME",
+    "RULE_NAME",
     "AdminKey",
     "AdminSettings",
     "Alerts",
     "Anomalies",
+    "AuditKey",
+    "AuditSettings",
     "AuthSettings",
     "AwsKey",
     "AzureKey",
@@ -76,9 +83,12 @@ __all__ = [
     "Base",
     "Breaker",
     "Bucket",
+    "Budget",
     "Cache",
     "Ceilings",
     "Confidential",
+    "ConsumerKind",
+    "Downgrade",
     "Duration",
     "GatewayKey",
     "GoogleKey",
@@ -97,10 +107,13 @@ __all__ = [
     "Owner",
     "Policies",
     "PreviousHash",
+    "Privacy",
+    "PrivacyLevel",
     "Probability",
     "Provider",
     "ProviderKey",
     "ProviderList",
+    "Quotas",
     "RateLimit",
     "Retries",
     "Router",
@@ -110,6 +123,7 @@ __all__ = [
     "SigningAlgorithm",
     "Size",
     "Spec",
+    "Spender",
     "StoreSettings",
     "Strategy",
     "Target",
@@ -117,8 +131,10 @@ __all__ = [
     "Tls",
     "Traces",
     "Url",
+    "VirtualRule",
     "Webhook",
     "Weight",
+    "When",
 ]
 
 
@@ -158,6 +174,15 @@ class Spec(Base, frozen=True):
     ledger: Annotated[
         LedgerSettings | None, Meta(description="A row for each exchange, in a database. Absent: none is kept.")
     ] = None
+    audit: Annotated[
+        AuditSettings | None,
+        Meta(description="A line for each exchange: who asked for what, and what came of it. Absent: none."),
+    ] = None
+    quotas: Annotated[
+        Quotas | None, Meta(description="Who pays in advance. Absent: balances in the ledger bound nobody.")
+    ] = None
+    teams: Annotated[dict[str, Spender], Meta(description="What teams may spend.")] = {}
+    projects: Annotated[dict[str, Spender], Meta(description="What projects may spend.")] = {}
     ceilings: Annotated[Ceilings | None, Meta(description="What no router may go beyond.")] = None
     owners: Annotated[
         tuple[Owner, ...], Meta(description="Which included file may define which routers, and who approves it.")

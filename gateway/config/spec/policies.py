@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from gateway.config.spec.audit import Privacy
 from gateway.config.spec.limits import RateLimit
+from gateway.config.spec.money import Budget
 from gateway.config.spec.providers import ProviderKey
 from gateway.config.spec.terms import Base, Confidential, Duration, Probability, Size, Url, Weight
+from gateway.config.spec.virtual import RuleName, When
 
 
 class Cache(Base, frozen=True):
@@ -115,6 +118,29 @@ class LoadBalance(Base, frozen=True):
     default: Annotated[Balance | None, Meta(description="Every kind without one of its own.")] = None
 
 
+class VirtualRule(Base, frozen=True):
+    """A rule of a virtual model: the first of them that holds decides. One without `when` always does."""
+
+    name: Annotated[RuleName | None, Meta(description="As `x-gateway-rule` shows it; else its place in the list.")] = (
+        None
+    )
+    when: Annotated[When | None, Meta(description="What must hold of the request.")] = None
+    to: Annotated[
+        Balance | tuple[Target | str, ...] | str | None,
+        Meta(
+            description="Where it goes: `provider/model`, a list of them in the order of preference, a balance, or another virtual model.",
+            examples=["openai/gpt-5.5-mini", ["anthropic/claude-sonnet-5-5", "openai/gpt-5.5"]],
+        ),
+    ] = None
+    split: Annotated[
+        dict[str, Weight] | None,
+        Meta(
+            description="In place of `to`: targets or virtual models with their shares. An end user, or else a caller, stays on one side.",
+            examples=[{"openai/gpt-5.5": 0.9, "anthropic/claude-sonnet-5-5": 0.1}],
+        ),
+    ] = None
+
+
 class Policies(Base, frozen=True):
     """What may be said of any route."""
 
@@ -138,6 +164,7 @@ class Policies(Base, frozen=True):
             description="`auto` marks long stable prefixes of requests that are translated for Anthropic, which caches only what is marked."
         ),
     ] = None
+    privacy: Annotated[Privacy | None, Meta(description="What the audit log may say of requests.")] = None
     model_mappings: Annotated[
         dict[str, tuple[str, ...] | str] | None,
         Meta(
@@ -145,9 +172,22 @@ class Policies(Base, frozen=True):
             examples=[{"gpt-4o": ["anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"]}],
         ),
     ] = None
+    virtual_models: Annotated[
+        dict[str, tuple[VirtualRule, ...]] | None,
+        Meta(
+            description="Names that clients may ask for as a model, each with ordered rules that choose the real one by the request.",
+            examples=[
+                {"auto": [{"when": {"images": True}, "to": "gemini/gemini-3-pro"}, {"to": "openai/gpt-5.5-mini"}]}
+            ],
+        ),
+    ] = None
 
 
 class Router(Policies, frozen=True):
     """A named router: the policies of `/router/<name>/`."""
+
+    budget: Annotated[
+        Budget | tuple[Budget, ...] | None, Meta(description="What all of its callers together may spend.")
+    ] = None
 
     load_balance: Annotated[LoadBalance | None, Meta(description="How requests are spread over providers.")] = None
