@@ -15,7 +15,9 @@ from gateway.telemetry.spans import FinishedSpan
 from tests.support.loopback import Connection, Loopback, serve
 
 SPANS: Final = (
-    FinishedSpan("POST /router/a", "server", 0xA0, 0xB1, 0xC2, "v=1", 1_000, 9_000, "", {"http.request.method": "POST"}),
+    FinishedSpan(
+        "POST /router/a", "server", 0xA0, 0xB1, 0xC2, "v=1", 1_000, 9_000, "", {"http.request.method": "POST"},
+    ),
     FinishedSpan(
         "chat m", "client", 0xA0, 0xB2, 0xB1, "v=1", 2_000, 8_000, "unavailable",
         {"gen_ai.usage.input_tokens": 7, "gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": 0.5},

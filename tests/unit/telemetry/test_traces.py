@@ -8,17 +8,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import pytest
 
 from gateway.core.exchange import Call, Exchange
-from gateway.pipeline.recorder import Recorder
-from gateway.policy.estimate import Estimator
+from gateway.core.record import NOTHING_USED, Record
 from gateway.policy.sampling import Sampling
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.spans import FinishedSpan
 from gateway.telemetry.traces import BATCH, Traces
+
+RECORD: Final = Record(
+    id="1", time=0.0, request_id="r", caller="", team="", project="", user="", router="a", config="hash",
+    dialect="openai", operation="chat", stream=False, asked="m", provider="", model="", key="", rule="", status=200,
+    outcome="ok", error_code="", usage=NOTHING_USED, metered=False, cost=None, price_source="", cache="", saved=0,
+    saved_by="", seconds=1.0, first_byte=0.0, max_tokens=0, attempts=(), losses=(),
+)  # fmt: skip
 
 
 class Collector:
@@ -59,27 +66,15 @@ class Case:
         log = Log(lambda: 0.0, stream=self.output)
         sampling = Sampling(1.0, follows=True, chance=lambda count: b"\x11" * count)
         self.sink = Traces(sampling, make or (lambda: self.collector), bound=bound, log=log, metrics=self.metrics)
-        self._record = Recorder([self.sink], "hash", Estimator(), log)
 
     def settle(self, requests: int = 1) -> None:
         for number in range(requests):
             call = Call("openai", "chat", "/chat/completions")
-            self._record(
-                Exchange(
-                    id=f"r-{number}",
-                    method="POST",
-                    path="",
-                    query=b"",
-                    headers=[],
-                    body=b"",
-                    call=call,
-                    router="a",
-                    started=1.0,
-                    wall=1_800_000_000.0,
-                    ended=2.0,
-                    status=200,
-                )  # fmt: skip
-            )
+            exchange = Exchange(
+                id=f"r-{number}", method="POST", path="", query=b"", headers=[], body=b"", call=call, router="a",
+                started=1.0, wall=1_800_000_000.0, ended=2.0, status=200,
+            )  # fmt: skip
+            self.sink.write(RECORD, exchange)
 
     def counted(self) -> dict[str, float]:
         return {
