@@ -97,7 +97,13 @@ class Endpoints:
         if missing:
             secrets = []
         rooms = _rooms(secrets, keys)
-        pool = KeyPool(secrets, seconds(settings.key_pool.cooldown), seconds(settings.key_pool.quarantine), rooms)
+        pool = KeyPool(
+            secrets,
+            seconds(settings.key_pool.cooldown),
+            seconds(settings.key_pool.quarantine),
+            rooms,
+            [given for given, key in zip(key_names(keys), keys, strict=True) if is_free(key)],
+        )
         self.pools[pool_name] = pool
         # Without a key it knows no more than its own row: it would only stand in the way of who has one.
         vendors = tuple(CATALOG[vendor] for vendor in row.vendors) if secrets else ()
@@ -209,6 +215,11 @@ def _rooms(secrets: Sequence[Secret], keys: Sequence[sp.ProviderKey | str]) -> d
         for secret in secrets
         if (limit := limits.get(secret.name)) is not None
     }
+
+
+def is_free(key: sp.ProviderKey | str) -> bool:
+    """Whether nothing is paid for what a key is used for."""
+    return isinstance(key, sp.ProviderKey) and key.free
 
 
 def key_names(keys: Sequence[sp.ProviderKey | str]) -> list[str]:

@@ -15,7 +15,7 @@ from gateway.core.exchange import Layer
 from gateway.core.trace import ConfigPath
 from gateway.pipeline.admit import Counting, admit
 from gateway.policy.limits import Rule, rule
-from gateway.providers.prices import cost
+from gateway.providers.prices import PriceBook
 from gateway.runtime import Runtime
 from gateway.store.protocol import LimitStore
 
@@ -27,8 +27,8 @@ UNIFIED_TAG: Final = "/ai"
 class RouteLimits:
     """Makes the layers."""
 
-    def __init__(self, spec: sp.Spec, runtime: Runtime, store: LimitStore) -> None:
-        self._counting = Counting(store, runtime.estimator, cost, runtime.metrics)
+    def __init__(self, spec: sp.Spec, runtime: Runtime, store: LimitStore, prices: PriceBook) -> None:
+        self._counting = Counting(store, runtime.estimator, prices.cost, runtime.metrics)
         self._everywhere = _rules(spec.global_.rate_limit, GLOBAL_TAG, "all routes", ("global",))
         self._of_keys = {key.name: found for at, key in enumerate(spec.auth.keys) if (found := _rules_of_key(key, at))}
         routes: list[sp.Policies] = [spec.global_, spec.unified_api, *spec.routers.values()]

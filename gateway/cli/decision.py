@@ -65,7 +65,7 @@ class Told(msgspec.Struct, frozen=True):
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """One request, decided. serves: somebody would be asked, or the gateway answers itself. tokens: input, output.
-    said: the client has bounded the output. cost: of the first target, in millionths of a dollar."""
+    said: the client has bounded the output. cost: of the first target, in nano-USD."""
 
     router: str
     router_place: str

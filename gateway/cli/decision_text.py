@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from gateway.cli.decision import CallerLine, Decision, RefusalLine, TargetLine
+from gateway.core.money import in_dollars
 from gateway.core.trace import LimitNote
 
 _MICRO: Final = 1_000_000
@@ -153,8 +154,12 @@ def _targets(decision: Decision) -> str:
     return text
 
 
-def _cost(micro: int | None) -> str:
-    return "no price" if micro is None else f"${micro / _MICRO:.6f}" if micro else "free"
+def _cost(nano: int | None) -> str:
+    if not nano:
+        return "no price" if nano is None else "free"
+    # Of one width, down to where they differ.
+    whole, _, rest = in_dollars(nano).partition(".")
+    return f"${whole}.{rest.ljust(6, '0')}"
 
 
 def _losses(targets: Iterable[TargetLine]) -> Iterator[tuple[str, str, str, str]]:

@@ -13,7 +13,6 @@ from gateway.config.spec import Bucket, KeyLimit, ProviderKey, RateLimit
 from gateway.config.subject import Entry, Rule, Subject
 from gateway.policy.limits import Scope
 from gateway.policy.token_bucket import problem_of
-from gateway.providers.prices import price
 
 
 def countable_buckets(subject: Subject) -> Iterator[Problem]:
@@ -78,14 +77,14 @@ def limits_in_dollars(subject: Subject) -> Iterator[Problem]:
     """What costs nothing that is known is not limited."""
     entries: dict[Path, list[Entry]] = {}
     for balance in subject.lists:
-        entries.setdefault(balance.path[:-2], []).extend(balance.entries)
+        entries.setdefault(balance.route, []).extend(balance.entries)
     for path, router in subject.routes:
         limit = router.rate_limit
         counted = [place for place, _, bucket in buckets_of(limit) if bucket.unit == "usd"] if limit is not None else []
         unknown = [
             f"{entry.provider}/{entry.model}"
             for entry in (entries.get(path, ()) if counted else ())
-            if entry.model and price(entry.provider, entry.model) is None
+            if entry.model and subject.prices.price(entry.provider, entry.model) is None
         ]
         for place in counted if unknown else ():
             yield subject.origins.warning(

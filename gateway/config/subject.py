@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.config.load import Loaded
+from gateway.config.price_book import price_book
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import Balance, Policies, Provider, Router, Spec, Target
 from gateway.core.exchange import GROUP_OF, Group, Operation
@@ -102,6 +103,7 @@ class Subject:
         self.routes: Final[tuple[tuple[Path, Router], ...]] = (
             (("unified-api",), loaded.spec.unified_api),
             *((("routers", name), router) for name, router in loaded.spec.routers.items()),
+        self.prices: Final = price_book(loaded.spec)
         )
         """`unified-api` and every router, with where each stands."""
         self.lists: Final[tuple[Listed, ...]] = tuple(

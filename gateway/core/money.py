@@ -34,3 +34,8 @@ def in_dollars(nano: int) -> str:
     sign = "-" if nano < 0 else ""
     whole, rest = divmod(abs(nano), NANO)
     return f"{sign}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
+
+
+def micro_of(nano: int) -> int:
+    """Nano-USD in millionths of a dollar, rounded up."""
+    return -(-nano // MICRO)

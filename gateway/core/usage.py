@@ -1,7 +1,8 @@
 """Tokens, one way for every provider.
 
 `input` includes what was read from a cache and what was written to one; `output` includes
-reasoning. The parts are counted beside the sum, never added to it again, because they have prices
+reasoning. What was read from a cache may be audio or a picture: audio_cached is a part of audio_input as well as of
+cached. The parts are counted beside the sum, never added to it again, because they have prices
 of their own.
 """
 
@@ -21,6 +22,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    audio_cached: int = 0
+    image_input: int = 0
+    image_cached: int = 0
+    image_output: int = 0
 
     @property
     def total(self) -> int:

@@ -14,18 +14,27 @@ from gateway.core.exchange import Call
 from gateway.core.usage import Usage
 
 Count = int | float | None
-_ABSURD: Final = 1_000_000_000
+ABSURD: Final = 100_000_000
+"""Ten times the largest window that any model has, and what no batch of embeddings comes to: nobody is billed for more
+because a provider's counter is broken."""
 
 
 class _CacheWrites(msgspec.Struct, gc=False):
     ttl_12h_tokens: Count = None
 
 
+class _Modalities(msgspec.Struct, gc=False):
+    audio_tokens: Count = None
+    image_tokens: Count = None
+
+
 class _Details(msgspec.Struct, gc=False):
     cached_tokens: Count = None
     cache_write_tokens: Count = None
     cache_write_tokens_details: _CacheWrites | None = None
+    cached_tokens_details: _Modalities | None = None
     audio_tokens: Count = None
+    image_tokens: Count = None
     reasoning_tokens: Count = None
 
 
@@ -87,6 +96,7 @@ class GeminiUsage(msgspec.Struct, gc=False, rename="camel"):
     thoughts_token_count: Count = None
     tool_use_prompt_token_count: Count = None
     tool_use_prompt_tokens_details: list[_Modality] | None = None
+    cache_tokens_details: list[_Modality] | None = None
     prompt_tokens_details: list[_Modality] | None = None
     candidates_tokens_details: list[_Modality] | None = None
 
@@ -131,10 +141,17 @@ def _usage(
     reasoning: Count = None,
     audio_input: Count = None,
     audio_output: Count = None,
+    audio_cached: Count = None,
+    image_input: Count = None,
+    image_cached: Count = None,
+    image_output: Count = None,
 ) -> Usage | None:
-    counts = (taken, given, cached, write_5m, write_1h, reasoning, audio_input, audio_output)
+    counts = (
+        taken, given, cached, write_5m, write_1h, reasoning, audio_input, audio_output, audio_cached, image_input,
+        image_cached, image_output,
+    )  # fmt: skip
     for count in counts:
-        if count is not None and not 0 <= count <= _ABSURD:
+        if count is not None and not 0 <= count <= ABSURD:
             return None
     return Usage(*[int(count or 0) for count in counts])
 
@@ -160,12 +177,29 @@ def of_openai(raw: OpenAIUsage | None) -> Usage | None:
         output = (output or 0) + (reasoning or 0) + raw.citation_tokens
     elsewhere = raw.prompt_cache_hit_tokens or raw.cached_tokens or raw.cache_read_input_tokens
     audio_output = given.audio_tokens if given is not None else None
+    image_output = given.image_tokens if given is not None else None
     if taken is None:
-        return _usage(prompt, output, elsewhere, reasoning=reasoning, audio_output=audio_output)
+        return _usage(
+            prompt, output, elsewhere, reasoning=reasoning, audio_output=audio_output, image_output=image_output
+        )
     cached = taken.cached_tokens if taken.cached_tokens is not None else elsewhere
     long_writes = taken.cache_write_tokens_details.ttl_12h_tokens if taken.cache_write_tokens_details else None
     short_writes = max((taken.cache_write_tokens or 0) - (long_writes or 0), 0) if taken.cache_write_tokens else None
-    return _usage(prompt, output, cached, short_writes, long_writes, reasoning, taken.audio_tokens, audio_output)
+    read = taken.cached_tokens_details
+    return _usage(
+        prompt,
+        output,
+        cached,
+        short_writes,
+        long_writes,
+        reasoning,
+        taken.audio_tokens,
+        audio_output,
+        read.audio_tokens if read is not None else None,
+        taken.image_tokens,
+        read.image_tokens if read is not None else None,
+        image_output,
+    )
 
 
 def of_anthropic(raw: AnthropicUsage | None) -> Usage | None:
@@ -219,8 +253,12 @@ def of_gemini(raw: GeminiUsage | None) -> Usage | None:
         (raw.candidates_token_count or 0) + (raw.thoughts_token_count or 0),
         raw.cached_content_token_count,
         reasoning=raw.thoughts_token_count,
-        audio_input=(_audio(raw.prompt_tokens_details) or 0) + (_audio(raw.tool_use_prompt_tokens_details) or 0),
-        audio_output=_audio(raw.candidates_tokens_details),
+        audio_input=_of(raw.prompt_tokens_details, _HEARD) + _of(raw.tool_use_prompt_tokens_details, _HEARD),
+        audio_output=_of(raw.candidates_tokens_details, _HEARD),
+        audio_cached=_of(raw.cache_tokens_details, _HEARD),
+        image_input=_of(raw.prompt_tokens_details, _SEEN) + _of(raw.tool_use_prompt_tokens_details, _SEEN),
+        image_cached=_of(raw.cache_tokens_details, _SEEN),
+        image_output=_of(raw.candidates_tokens_details, _SEEN),
     )
 
 
@@ -235,8 +273,13 @@ def of_bedrock(raw: BedrockUsage | None) -> Usage | None:
     return _usage(fresh + cached + written, raw.output_tokens, cached, written - long, long)
 
 
-def _audio(parts: list[_Modality] | None) -> Count:
-    return sum(part.tokenCount or 0 for part in parts if part.modality == "AUDIO") if parts else None
+_HEARD: Final = ("AUDIO",)
+_SEEN: Final = ("IMAGE", "DOCUMENT")
+"""A document is read as the pictures of its pages."""
+
+
+def _of(parts: list[_Modality] | None, modalities: tuple[str, ...]) -> int | float:
+    return sum(part.tokenCount or 0 for part in parts if part.modality in modalities) if parts else 0
 
 
 def of_cohere(raw: CohereUsage | None) -> Usage | None:

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange, Handler, Headers, Layer, Reply
+from gateway.core.money import micro_of
 from gateway.core.usage import Room
 from gateway.pipeline.identity import end_user, identity_of
 from gateway.pipeline.trace import note_limits
@@ -228,23 +229,12 @@ class Gate:
         for rule, take, standing in zip(buckets.rules, takes, grant.standings, strict=True):
             # Of a shadow bucket without room nothing was taken.
             if rule.unit != "requests" and not standing.retry_after:
-                used = usage.total if rule.unit == "tokens" else self._cost(exchange)
+                # What has no price is not charged.
+                used = usage.total if rule.unit == "tokens" else micro_of(exchange.cost or 0)
                 if used != take.amount:
                     changes.append((take, take.amount - used))
         if changes:
             self._store.settle(changes, grant.by)
-
-    def _cost(self, exchange: Exchange) -> int:
-        """Millionths of a dollar. What has no price is free, and is counted as such, once."""
-        cost = exchange.cost
-        if cost is None:
-            usage = used_by(exchange)
-            cost = self._counting.price(exchange.provider, exchange.model, usage) if usage.total else 0
-            if cost is None:
-                self._counting.metrics.count_unpriced(exchange.router, exchange.provider, exchange.label)
-                cost = 0
-            exchange.cost = cost
-        return cost
 
     def _return_requests(self, buckets: Buckets, takes: Sequence[Take], grant: Grant) -> None:
         """A limit further in has refused: what was counted here has not been served. The rest is settled later."""

@@ -15,11 +15,12 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import GatewayError
-from gateway.core.exchange import Call, Exchange, Handler, Headers, Reply
+from gateway.core.exchange import Call, Exchange, Handler, Headers, Reply, Spared
+from gateway.core.usage import Usage
 from gateway.dialects.cache_key import key_of, stored_name
 from gateway.dialects.replay.pieces import Members
 from gateway.pipeline.cache_question import Asked
-from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, kept_of
+from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, kept_of, spared_by
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode
@@ -100,6 +101,7 @@ class EmbeddingCache:
         missing = [index for index in range(len(inputs)) if index not in found]
         if not missing:
             exchange.usage = NOTHING_USED
+            exchange.spared = _spared(found)
             return self._put_together(found, [], stale=stale), "stale" if stale else "hit", None
         # An input that is there twice is asked for once.
         places = sorted({names[index]: index for index in reversed(missing)}.values())
@@ -113,6 +115,7 @@ class EmbeddingCache:
             if len(spare) < len(missing) or error.status < 500:
                 raise
             exchange.usage = NOTHING_USED
+            exchange.spared = _spared(found | spare)
             return self._put_together(found | spare, [], stale=True), "stale", None
         exchange.body = original
         fetched = _fetched(reply, [inputs[index] for index in places])
@@ -129,6 +132,7 @@ class EmbeddingCache:
         if len(places) == len(inputs):
             reply.headers.append(TOLD["miss"])
             return reply, "miss", keep
+        exchange.spared = _spared(found)
         got = dict(zip(wanted, fetched, strict=True))
         for index in missing:
             found[index] = Entry(now, "whole", headers, b""), got[names[index]]
@@ -165,6 +169,13 @@ class EmbeddingCache:
         age = max(0.0, self._runtime.clock.wall() - min(entry.created for entry, _ in found.values()))
         told = TOLD["stale" if stale else "hit"]
         return Reply(200, [*first_entry.headers, told, (b"age", b"%d" % age)], body)
+
+
+def _spared(found: dict[int, tuple[Entry, _Kept]]) -> Spared | None:
+    """What the kept embeddings have used. All of them are one model's, for that is a part of their names."""
+    for entry, _ in found.values():
+        return spared_by(entry.headers, Usage(sum(kept.tokens for _, kept in found.values())))
+    return None
 
 
 def _inputs(given: object) -> list[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from gateway.core.exchange import Call, Exchange, Headers, Reply
+from gateway.core.exchange import Call, Exchange, Headers, Reply, Spared
 from gateway.core.usage import Usage
 from gateway.dialects.replay.forms import CONTENT_TYPES, Form, in_wanted_form, wanted_form
 from gateway.dialects.replay.pieces import Unfoldable
@@ -28,6 +28,12 @@ _KEPT: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-mo
 def kept_of(headers: Headers) -> Headers:
     """The headers that are as true of the next reply."""
     return [header for header in headers if header[0] in _KEPT]
+
+
+def spared_by(headers: Headers, usage: Usage | None) -> Spared:
+    """What a kept answer has used when it was fetched. headers: those kept with it."""
+    said = dict(headers)
+    return Spared(said.get(b"x-gateway-provider", b"").decode(), said.get(b"x-gateway-model", b"").decode(), usage)
 
 
 def form_of(call: Call, reply: Reply) -> Form | None:
@@ -59,4 +65,5 @@ def given(exchange: Exchange, entry: Entry, question: Question, result: Result, 
         kept = [header for header in kept if header[0] != b"content-type"]
         kept.append((b"content-type", CONTENT_TYPES[form]))
     exchange.usage = NOTHING_USED
+    exchange.spared = spared_by(entry.headers, entry.usage)
     return Reply(200, [*kept, TOLD[result], question.told, (b"age", b"%d" % age)], body)

@@ -306,6 +306,7 @@ class Cached:
             first = await anext(rest)
             headers = [*flight.kept, TOLD["shared"], question.told, _ZERO]
             exchange.usage = NOTHING_USED
+            exchange.spared = flight.leader
             self._count(exchange, "shared")
             return Reply(200, headers, first, rest, rest.aclose)
         while flight.entry is None and not flight.failed and not flight.overflowed:

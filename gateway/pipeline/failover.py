@@ -41,6 +41,7 @@ from gateway.policy.balance import Balancer, Strategy
 from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
 from gateway.policy.selection import Reason, Refusal
+from gateway.providers.prices import SHIPPED_BOOK, PriceBook
 
 _COUNTS = tuple(str(n).encode() for n in range(64))
 NO_WAITS: Final[Mapping[KeyPool, float]] = MappingProxyType({})
@@ -52,7 +53,7 @@ class Failover:
 
     __slots__ = (
         "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_key_limits", "_limits", "_now",
-        "_retry", "_strategy",
+        "_prices", "_retry", "_strategy",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class Failover:
         carriage: Carriage = CARRIAGE,
         key_limits: KeyLimits | None = None,
         strategy: Strategy = "priority",
+        prices: PriceBook = SHIPPED_BOOK,
     ) -> None:
         self._now = clock.monotonic
         self._chance = clock.chance
@@ -78,6 +80,7 @@ class Failover:
         self._carriage = carriage
         self._key_limits = key_limits
         self._strategy: Strategy = strategy
+        self._prices = prices
         self._dispatch = Dispatch(clock, limits, retry)
 
     async def __call__(self, exchange: Exchange) -> Reply:
@@ -118,13 +121,19 @@ class Failover:
 
     def _note(self, trace: Trace, exchange: Exchange, plan: Plan, usable: list[Target], now: float) -> None:
         note_route(trace, self._strategy, self._limits, self._retry, plan.key_hints)
-        note_targets(trace, exchange, usable, self._refusals(plan, now), self._balancer, self._carriage)
+        note_targets(trace, exchange, usable, self._refusals(plan, now), self._balancer, self._carriage, self._prices)
 
     async def _attempt(
         self, exchange: Exchange, target: Target, key: PoolKey, deadline: float, original: Original | None
     ) -> Reply:
         attempt = Attempt(
-            target.endpoint.name, target.model, target.label, key.name, self._now(), origin=target.endpoint.origin
+            target.endpoint.name,
+            target.model,
+            target.label,
+            key.name,
+            self._now(),
+            origin=target.endpoint.origin,
+            free=key.free,
         )
         exchange.attempts.append(attempt)
         exchange.provider = attempt.provider

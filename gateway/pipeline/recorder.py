@@ -51,9 +51,7 @@ class Recorder:
     def record(self, exchange: Exchange) -> Record:
         call = exchange.call
         attempts = exchange.attempts
-        if exchange.estimate is None and exchange.usage is None and attempts and exchange.outcome != "error":
-            # Cut off before the provider said what was used.
-            exchange.estimate = self._estimator.estimate(call, exchange.body)
+        self._estimator.guess(exchange)
         usage = used_by(exchange)
         started = exchange.started
         return Record(

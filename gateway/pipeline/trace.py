@@ -19,7 +19,7 @@ from gateway.policy.balance import Balancer, shares
 from gateway.policy.limits import Rule
 from gateway.policy.retry import RetryPolicy
 from gateway.policy.selection import Refusal, in_words
-from gateway.providers.prices import cost
+from gateway.providers.prices import PriceBook
 from gateway.store.protocol import Grant, Take
 
 _MICRO = 1_000_000
@@ -59,6 +59,7 @@ def note_targets(
     refusals: Sequence[Refusal],
     balancer: Balancer,
     carriage: Carriage,
+    prices: PriceBook,
 ) -> None:
     """The targets that may be asked, each with what is lost on the way to it, and those that may not."""
     # Another one than that of the request itself, which writes no more than it needs.
@@ -66,7 +67,7 @@ def note_targets(
     fitting = [target for target in usable if original.fits(target)]
     parts = shares(balancer, fitting)
     trace.targets = tuple(
-        _target_note(trace, target, original, part) for target, part in zip(fitting, parts, strict=True)
+        _target_note(trace, target, original, part, prices) for target, part in zip(fitting, parts, strict=True)
     )
     trace.refused = tuple(
         RefusalNote(refusal.provider, refusal.model, refusal.reason, in_words(refusal), refusal.retry_in)
@@ -74,7 +75,9 @@ def note_targets(
     )
 
 
-def _target_note(trace: Trace, target: Target, original: Original, share: float | None) -> TargetNote:
+def _target_note(
+    trace: Trace, target: Target, original: Original, share: float | None, prices: PriceBook
+) -> TargetNote:
     translation = original.translation(target)
     losses = () if translation is None else translation.losses
     estimate = trace.estimate
@@ -87,7 +90,11 @@ def _target_note(trace: Trace, target: Target, original: Original, share: float 
         share=share,
         translated=target.way is not None,
         losses=tuple(LossNote(loss.field, loss.effect, loss.note) for loss in losses),
-        cost=cost(target.endpoint.name, target.model, Usage(estimate.input, estimate.output)) if estimate.raw else None,
+        cost=(
+            prices.cost(target.endpoint.name, target.model, Usage(estimate.input, estimate.output))
+            if estimate.raw
+            else None
+        ),
         keys=len(target.endpoint.pool),
         in_flight=target.load.in_flight,
     )

@@ -117,6 +117,11 @@ class Estimator:
             return Estimate(raw, corrected, call.max_tokens, said=True)
         return Estimate(raw, corrected, USUAL_OUTPUT if known is None else int(known.output))
 
+    def guess(self, exchange: Exchange) -> None:
+        """See to it that there is an estimate where an exchange was cut off before the provider said what was used."""
+        if exchange.estimate is None and exchange.usage is None and exchange.attempts and exchange.outcome != "error":
+            exchange.estimate = self.estimate(exchange.call, exchange.body)
+
     def learn(self, model: str, estimate: Estimate, usage: Usage) -> None:
         """Take in what a request used in the end."""
         models = self._models

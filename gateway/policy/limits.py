@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from gateway.core.money import micro_of
 from gateway.core.trace import ConfigPath
 from gateway.core.usage import Estimate, Usage
 from gateway.policy.token_bucket import Rate
@@ -26,8 +27,8 @@ _DIGITS: Final = 32
 
 
 class Pricer(Protocol):
-    """What usage costs, in millionths of a dollar, rounded up; None where the price is not known. provider: `` where
-    none has been chosen yet."""
+    """What usage costs, in nano-USD, rounded up; None where the price is not known. provider: `` where none has been
+    chosen yet."""
 
     def __call__(self, provider: str, model: str, usage: Usage) -> int | None: ...
 
@@ -86,9 +87,9 @@ def tokens_wanted(rate: Rate, estimate: Estimate) -> int:
 
 def price_wanted(rate: Rate, estimate: Estimate, model: str, price: Pricer) -> int:
     """The same in millionths of a dollar; 0 where the price is not known."""
-    wanted = price("", model, Usage(estimate.input, estimate.output)) or 0
+    wanted = micro_of(price("", model, Usage(estimate.input, estimate.output)) or 0)
     if wanted > rate.capacity and not estimate.said:
-        return max(price("", model, Usage(estimate.input)) or 0, rate.capacity)
+        return max(micro_of(price("", model, Usage(estimate.input)) or 0), rate.capacity)
     return wanted
 
 

@@ -37,7 +37,7 @@ class Told(msgspec.Struct, frozen=True):
 
 class Called(msgspec.Struct, frozen=True):
     """A call that a provider got. status: 0 where there was no reply. end: as a Sent's. cost: of a complete good reply,
-    in millionths of a dollar; None where the price is not known."""
+    in nano-USD; None where the price is not known."""
 
     provider: str
     at: float

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.core.money import NANO, in_dollars
 from gateway.core.units import seconds
 from gateway.rehearsal.bounds import Bound, bound_of
 from gateway.rehearsal.cases import BreakerAt, Expect, KeyAt, Latency, Received, Reply, Scalar
@@ -114,10 +115,10 @@ def _spend(bounds: Mapping[str, str | float], called: Sequence[Called]) -> Itera
                 yield Failure(f"spend {name}: the price of {call.provider}/{call.model} is not known", call.at)
                 return
             spent += call.cost
-            if over is None and bound.is_over(Fraction(spent, _MICRO)):
+            if over is None and bound.is_over(Fraction(spent, NANO)):
                 over = call.at
-        if not bound.holds(Fraction(spent, _MICRO)):
-            yield Failure(_said(f"spend {name}", bound, f"{spent / _MICRO:.6f}"), over)
+        if not bound.holds(Fraction(spent, NANO)):
+            yield Failure(_said(f"spend {name}", bound, in_dollars(spent)), over)
 
 
 def _attempts(expect: Expect, told: Sequence[Told]) -> Iterator[Failure]:

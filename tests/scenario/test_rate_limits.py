@@ -394,13 +394,13 @@ async def test_dollars_are_counted_in_millionths(serve: Serve) -> None:
     reply = await served.client.post(ONE, chat(max_tokens=100))
     assert reply.status == 429
     assert "0.01 USD per 1h" in reply.json()["error"]["message"]
-    assert await served.metric("gateway_limit_unpriced_total") == 0
+    assert await served.metric("gateway_unpriced_requests_total") == 0
 
 
 async def test_what_has_no_price_is_counted_as_such(serve: Serve) -> None:
     served = serving(serve, own="{total: {capacity: 1, refill-frequency: 1h, unit: usd}}")
     assert await statuses(served, ONE, 3) == [200] * 3
-    assert await served.metric("gateway_limit_unpriced_total", router="one", provider="alpha") == 3
+    assert await served.metric("gateway_unpriced_requests_total", router="one", provider="alpha") == 3
 
 
 async def test_requests_and_tokens_are_told_of_side_by_side(serve: Serve) -> None:

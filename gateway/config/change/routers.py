@@ -8,11 +8,12 @@ from typing import Final
 
 from gateway.config.change.comparison import At, Comparison, matched
 from gateway.config.change.credentials import compare_credentials
+from gateway.config.change.money import compare_budgets
 from gateway.config.change.policies import compare_policies
+from gateway.config.price_book import price_book
 from gateway.config.problem import Path
 from gateway.config.spec import Router
 from gateway.config.subject import Entry, Listed
-from gateway.providers.prices import price
 
 _SAME: Final = {"provider-weighted": "weighted", "balanced-latency": "latency"}
 _WEIGHTED: Final = ("weighted", "model-weighted")
@@ -52,7 +53,8 @@ def compare_routers(found: Comparison) -> None:
 def _by_route(lists: Sequence[Listed]) -> Balances:
     routes: dict[Path | None, dict[str, Listed]] = {}
     for listed in lists:
-        routes.setdefault(listed.path[:-2], {})[listed.group] = listed
+        if not listed.virtual:
+            routes.setdefault(listed.route, {})[listed.group] = listed
     return routes
 
 
@@ -68,6 +70,7 @@ def _router(found: Comparison, at: At, old: Router, new: Router, balances: Seque
         else:
             _balance(found, here, before[group], after[group])
     compare_policies(found, at, old, new, inherited=True)
+    compare_budgets(found, at.at("budget"), old.budget, new.budget)
 
 
 def _balance(found: Comparison, at: At, old: Listed, new: Listed) -> None:
@@ -91,7 +94,11 @@ def _balance(found: Comparison, at: At, old: Listed, new: Listed) -> None:
 
 def _target(found: Comparison, at: At, old: Entry, new: Entry) -> None:
     if old.model != new.model:
-        prices = [price(entry.provider, entry.model) if entry.model else None for entry in (old, new)]
+        books = [price_book(side.spec) for side in (found.left, found.right)]
+        prices = [
+            book.price(entry.provider, entry.model) if entry.model else None
+            for book, entry in zip(books, (old, new), strict=True)
+        ]
         words = f"{_name(old)} -> {_name(new)}"
         if None not in prices and prices[0] != prices[1]:
             found.note("target-price", at, words)

@@ -80,6 +80,12 @@ class ProviderKey(Confidential, frozen=True):
     limit: Annotated[
         KeyLimit | None, Meta(description="What the provider lets this key do.", examples=[{"requests-per-minute": 15}])
     ] = None
+    free: Annotated[
+        bool,
+        Meta(
+            description="A key of a free tier: what is asked with it costs nothing, and what it would have cost is counted as saved."
+        ),
+    ] = False
 
 
 class KeyPool(Base, frozen=True):

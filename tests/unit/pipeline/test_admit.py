@@ -62,7 +62,7 @@ async def served(exchange: Exchange) -> Reply:
 async def through(
     store: Store, request: Exchange, *rules: Rule, inner: Any = served, tells: bool = True, **more: Any
 ) -> Reply:
-    counting = Counting(store, Estimator(), lambda provider, model, usage: usage.total, Metrics())
+    counting = Counting(store, Estimator(), lambda provider, model, usage: usage.total * 1000, Metrics())
     return await admit(rules, counting, tells=tells, **more)(inner)(request)
 
 
@@ -119,7 +119,7 @@ async def test_what_was_not_used_goes_back_to_where_it_was_taken(by: Decider) ->
     store = Store(lambda takes: Grant(True, (FULL,) * len(takes), by))
     request = exchange()
     await through(store, request, limit("total"), limit("total", "tokens"), limit("total", "usd"))
-    settle(request, usage=Usage(20, 30))
+    settle(request, usage=Usage(20, 30), cost=49_001)
     requests, tokens, dollars = store.asked[0]
     assert (requests.amount, tokens.amount, dollars.amount) == (1, 110, 110)
     assert store.changes == [([(tokens, 60), (dollars, 60)], by)]

@@ -21,7 +21,7 @@ MINUTE = 60_000_000
 
 def price(provider: str, model: str, usage: Usage) -> int | None:
     """A millionth of a dollar a token of input, ten of output; nobody knows `secret`."""
-    return None if model == "secret" else usage.input + 10 * usage.output
+    return None if model == "secret" else 1000 * (usage.input + 10 * usage.output)
 
 
 @pytest.mark.parametrize(

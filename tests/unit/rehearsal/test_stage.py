@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.usage import Usage
-from gateway.providers.prices import cost
+from gateway.providers.prices import SHIPPED_BOOK
 from gateway.rehearsal.reading import read_play
 from gateway.rehearsal.record import Record
 from gateway.rehearsal.stage import play
@@ -194,10 +194,10 @@ def test_spend_is_by_usage_and_the_shipped_prices(tmp_path: Path) -> None:
     providers: {openai: [{tokens: {input: 1000, output: 100}}, {at: 3s, status: 500}]}
     traffic: [{path: /openai/v1/chat/completions, model: gpt-4o, key: ann, rate: 1/s, count: 4}]
     expect: {spend: {total: SPEND}}"""
-    one = cost("openai", "gpt-4o", Usage(input=1000, output=100))
+    one = SHIPPED_BOOK.cost("openai", "gpt-4o", Usage(input=1000, output=100))
     assert one is not None
-    assert failed(tmp_path, members.replace("SPEND", str(3 * one / 1_000_000))) == []
-    _, [failure] = parts(tmp_path, members.replace("SPEND", f"'<= {2 * one / 1_000_000}'"))
+    assert failed(tmp_path, members.replace("SPEND", str(3 * one / 1_000_000_000))) == []
+    _, [failure] = parts(tmp_path, members.replace("SPEND", f"'<= {2 * one / 1_000_000_000}'"))
     assert failure.at == 2
     assert failed(tmp_path, members.replace("SPEND", "0").replace("gpt-4o", "gpt-unheard-of")) == [
         "spend total: the price of openai/gpt-unheard-of is not known"
