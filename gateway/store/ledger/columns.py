@@ -15,7 +15,8 @@ _USAGE: Final = tuple(f"{name}_tokens" for name in Usage.__struct_fields__)
 COLUMNS: Final = (
     "time", "id", "request_id", "caller", "team", "project", "end_user", "router", "config", "dialect", "operation",
     "stream", "asked", "provider", "model", "provider_key", "rule", "status", "outcome", "error_code", *_USAGE,
-    "metered", "cost", "price_source", "cache", "saved", "saved_by", "seconds", "first_byte", "max_tokens", "attempts", "losses",
+    "metered", "cost", "price_source", "cache", "saved", "saved_by", "seconds", "first_byte", "max_tokens",
+    "attempts", "losses",
 )  # fmt: skip
 
 Value = str | int | float | None

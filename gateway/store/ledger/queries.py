@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -128,9 +128,8 @@ def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
 
 def usage_row(row: Sequence[object], groups: int) -> UsageRow:
     """A result of `usage_statement`."""
-    *counts, seconds = row[groups:]
-    whole = (int(str(count)) for count in counts)
-    return UsageRow(tuple(map(str, row[:groups])), *whole, float(str(seconds)))  # type: ignore[call-arg]  # of _SUMS
+    *counts, seconds = cast("Sequence[float]", row[groups:])
+    return UsageRow(tuple(map(str, row[:groups])), *map(int, counts), float(seconds))  # type: ignore[call-arg]  # _SUMS
 
 
 def usage_cursor(row: UsageRow) -> str:
