@@ -44,6 +44,8 @@ _TITLES: Final = {
     "AuthSettings": "`auth`", "Balance": "a balance: `load-balance.chat` and its like", "Breaker": "`breaker`",
     "Bucket": "a bucket: `rate-limit.per-api-key` and its like", "Cache": "`cache`",
     "Ceilings": "`ceilings`", "LimitCeilings": "`ceilings.rate-limit`", "Owner": "an entry of `owners`",
+    "Budget": "`budget`", "Downgrade": "`on-exceeded` of a budget", "Quotas": "`quotas`",
+    "Spender": "`teams.<name>` and `projects.<name>`",
     "GatewayKey": "an entry of `auth.keys`", "PreviousHash": "`auth.keys[].previous`",
     "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",

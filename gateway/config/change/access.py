@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from gateway.config.change.comparison import At, Comparison, attribute, shown
+from gateway.config.change.money import compare_budgets
 from gateway.config.change.policies import compare_buckets
 from gateway.config.spec import AuthSettings, GatewayKey, JwtIssuer
 from gateway.core.moments import end_of
@@ -16,10 +17,12 @@ _LISTS: Final = ("routers", "models", "providers", "networks")
 _ISSUER: Final = ("jwks-url", "jwks-file", "claims", "leeway", "name")
 _KNOWN: Final = ("mode", "pepper", "keys", "keys_file", "jwt")
 _KNOWN_OF_KEYS: Final = (
-    *_LISTS, "name", "hash", "previous", "team", "rate_limit", "expires", "created", "signing", "signing_secret",
+    *_LISTS, "name", "hash", "previous", "team", "project", "rate_limit", "budget", "expires", "created", "signing",
+    "signing_secret",
 )  # fmt: skip
 _KNOWN_OF_ISSUERS: Final = (
     *_LISTS, *map(attribute, _ISSUER), "issuer", "audience", "algorithms", "required_claims", "teams", "team",
+    "project",
 )  # fmt: skip
 Names = tuple[str, ...] | None
 
@@ -62,10 +65,12 @@ def _key(found: Comparison, at: At, old: GatewayKey, new: GatewayKey) -> None:
         _previous(found, at.at("previous"), old, new)
     compare_expiry(found, at.at("expires"), old.expires, new.expires)
     found.plain("key-team", at.at("team"), old.team, new.team)
+    found.plain("key-project", at.at("project"), old.project, new.project)
     required = new.signing == "required"
     found.plain("key-signing-required" if required else "key-signing", at.at("signing"), old.signing, new.signing)
     found.plain("key-signing-secret", at.at("signing-secret"), old.signing_secret, new.signing_secret, secret=True)
     compare_buckets(found, at.at("rate-limit"), old.rate_limit, new.rate_limit)
+    compare_budgets(found, at.at("budget"), old.budget, new.budget)
     _reach(found, at, old, new)
     found.rest(at, old, new, _KNOWN_OF_KEYS)
 
@@ -132,6 +137,7 @@ def _issuer(found: Comparison, at: At, old: JwtIssuer, new: JwtIssuer) -> None:
     if tuple(old.teams.items()) != tuple(new.teams.items()):
         found.note("issuer-changed", at.at("teams"), "`teams` is another")
     found.plain("key-team", at.at("team"), old.team, new.team)
+    found.plain("key-project", at.at("project"), old.project, new.project)
     _reach(found, at, old, new)
     found.rest(at, old, new, _KNOWN_OF_ISSUERS)
 

@@ -17,7 +17,8 @@ from gateway.config.change.side import Side
 from gateway.config.change.telemetry import compare_alerts, compare_traces
 
 _KNOWN: Final = (
-    "include", "server", "auth", "admin", "audit", "store", "providers", "global_", "unified_api", "default_router", "routers",
+    "include", "server", "auth", "admin", "audit", "store", "providers", "global_", "unified_api", "default_router",
+    "routers",
     "ceilings", "owners", "quotas", "teams", "projects", "ledger", "traces", "alerts",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ _SCOPES: Final = ("caller", "team", "router")
 _LIMIT_SCOPES: Final = ("per-api-key", "per-team", "per-end-user", "total")
 _KNOWN: Final = (
     "rate_limit", "cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "model_mappings",
-    "load_balance", "privacy",
+    "load_balance", "budget", "privacy",
 )  # fmt: skip
 _KNOWN_OF_CACHES: Final = (
     "directive", "scope", "buckets", "seed", "max_size", "max_entry_size", "tool_calls",

@@ -334,8 +334,31 @@ _AUDIT: Final = (
     Rule("privacy-more", "widened", "risky", "`privacy.log` says more.", "More of requests is written down."),
     Rule("privacy-less", "tightened", "risky", "`privacy.log` says less.", "What was written down is not any more."),
 )
+_MONEY: Final = (
+    Rule("budget-added", "tightened", "risky", "A `budget` is added.", "Who has spent it gets 429, or less."),
+    Rule("budget-removed", "widened", "risky", "A `budget` is removed.", "Nothing bounds what is spent."),
+    Rule("budget-raised", "raised", "safe", "A `budget` is raised.", "Nobody is refused who was not."),
+    Rule("budget-lowered", "lowered", "risky", "A `budget` is lowered.", "Who has spent it gets 429, or less."),
+    Rule(
+        "budget-slashed",
+        "lowered",
+        "breaking",
+        "A `budget` is lowered to less than a tenth.",
+        "Whoever used a part of it is refused at once.",
+    ),
+    Rule("budget-exceeded", "changed", "risky", "`on-exceeded` of a budget.", "Another model answers, or none."),
+    Rule("budget-alerts", "changed", "safe", "`alert-at` of a budget or of quotas.", "It is told at other times."),
+    Rule("quotas-on", "tightened", "risky", "`quotas` is added.", "Who has spent what was prepaid gets 402."),
+    Rule("quotas-off", "widened", "risky", "`quotas` is removed.", "What was prepaid bounds nobody."),
+    Rule("quota-consumers", "changed", "risky", "`quotas.consumers`.", "Others are bounded by their balances."),
+    Rule("quota-required", "tightened", "breaking", "`quotas.required: true`.", "Who has no balance gets 402."),
+    Rule("quota-not-required", "widened", "risky", "`quotas.required` is gone.", "Who has no balance is not bounded."),
+    Rule("quota-outage", "changed", "risky", "`quotas.on-outage`.", "An outage refuses, or lets through."),
+    Rule("key-project", "changed", "risky", "`project` of a key or an issuer.", "Another project is charged."),
+)
 SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
-    "Routers": _ROUTERS, "Limits": _LIMITS, "Caches": _CACHES, "Retries, timeouts and losses": _CARE,
+    "Routers": _ROUTERS, "Limits": _LIMITS, "Budgets and quotas": _MONEY, "Caches": _CACHES,
+    "Retries, timeouts and losses": _CARE,
     "Access": _ACCESS, "Admin API": _ADMIN, "Audit and privacy": _AUDIT,
     "Providers": _PROVIDERS, "Server, store and files": _SERVER,
     "Ledger": _LEDGER,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from gateway.config.spec.limits import Bucket
+from gateway.config.spec.money import Budget
 from gateway.config.spec.terms import KEY_NAME, Base, Confidential, Duration, KeyHash, Moment, Url
 
 RouterList = Annotated[
@@ -53,9 +54,13 @@ class GatewayKey(Confidential, frozen=True):
         PreviousHash | None, Meta(description="The secret before this one, during a rotation: `gateway keys rotate`.")
     ] = None
     team: Annotated[str | None, Meta(description="The team the caller belongs to.")] = None
+    project: Annotated[str | None, Meta(description="The project that its requests are for.")] = None
     rate_limit: Annotated[
         Bucket | tuple[Bucket, ...] | None,
         Meta(description="A limit of this key's own, over all routes, beside those of the routes."),
+    ] = None
+    budget: Annotated[
+        Budget | tuple[Budget, ...] | None, Meta(description="What this key may spend, over all routes.")
     ] = None
     routers: RouterList = None
     models: ModelList = None
@@ -87,6 +92,7 @@ class JwtClaims(Base, frozen=True):
 
     name: Annotated[str, Meta(min_length=1, description="Who the bearer is.")] = "sub"
     team: Annotated[str | None, Meta(description="Its team, or its groups: see `teams`.")] = None
+    project: Annotated[str | None, Meta(description="The project that its requests are for.")] = None
     routers: Annotated[
         str | None,
         Meta(description="The routers it may use, as a list or as text with spaces. A token without it may use none."),
@@ -128,6 +134,7 @@ class JwtIssuer(Base, frozen=True):
     required_claims: Annotated[tuple[str, ...], Meta(description="Further claims that a token must have.")] = ()
     leeway: Annotated[Duration, Meta(description="How far the clocks may differ.")] = "30s"
     team: Annotated[str | None, Meta(description="The team of a bearer whose token says nothing of one.")] = None
+    project: Annotated[str | None, Meta(description="The project of a bearer whose token says nothing of one.")] = None
     routers: RouterList = None
     models: ModelList = None
     providers: ProviderList = None

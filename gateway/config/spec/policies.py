@@ -161,7 +161,7 @@ class Policies(Base, frozen=True):
     prompt_cache: Annotated[
         Literal["auto", "none"] | None,
         Meta(
-            description="`auto` marks long stable prefixes of requests that are translated for Anthropic, which caches only what is marked."
+            description="`auto` marks long stable prefixes of requests to Anthropic, which caches only what is marked; a request that has marks stays as it is."
         ),
     ] = None
     privacy: Annotated[Privacy | None, Meta(description="What the audit log may say of requests.")] = None

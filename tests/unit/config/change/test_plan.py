@@ -64,6 +64,10 @@ def admin(said: str = "", secret: str = A) -> str:
     return f"admin: {{keys: [{{name: ops, hash: '{secret}'{', ' if said else ''}{said}}}]}}"
 
 
+def budget(said: str) -> str:
+    return router(f"budget: {{amount: {said}}}")
+
+
 GLOBAL = "global: {on-loss: reject}\n"
 EMPTY = "server: {}"
 CASES: dict[str, tuple[str, str]] = {
@@ -103,6 +107,20 @@ CASES: dict[str, tuple[str, str]] = {
     "limit-reshaped": (limit("100"), limit("200, refill-frequency: 10s")),
     "limit-enforced": (limit("1", ", enforce: shadow"), limit("1")),
     "limit-shadowed": (limit("1"), limit("1", ", enforce: shadow")),
+    "budget-added": (router(""), budget("5")),
+    "budget-removed": (budget("5"), router("")),
+    "budget-raised": (budget("5"), budget("'5.01'")),
+    "budget-lowered": (budget("5"), budget("4")),
+    "budget-slashed": (budget("50"), budget("4")),
+    "budget-exceeded": (budget("5"), budget("5, on-exceeded: {downgrade: gpt-4o-mini}")),
+    "budget-alerts": (budget("5"), budget("5, alert-at: [0.5]")),
+    "quotas-on": (EMPTY, "quotas: {consumers: [key]}"),
+    "quotas-off": ("quotas: {consumers: [key]}", EMPTY),
+    "quota-consumers": ("quotas: {consumers: [key]}", "quotas: {consumers: [key, team]}"),
+    "quota-required": ("quotas: {consumers: [key]}", "quotas: {consumers: [key], required: true}"),
+    "quota-not-required": ("quotas: {consumers: [key], required: true}", "quotas: {consumers: [key]}"),
+    "quota-outage": ("quotas: {consumers: [key]}", "quotas: {consumers: [key], on-outage: closed}"),
+    "key-project": (key("project: a"), key("project: b")),
     "cache-added": (router(""), router("cache: {directive: max-age=60}")),
     "cache-removed": (router("cache: {directive: max-age=60}"), router("")),
     "cache-shared": (

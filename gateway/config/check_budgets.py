@@ -1,0 +1,181 @@
+"""Rules about budgets and quotas: amounts that can be counted, windows that there are, and somebody whom they bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Final
+
+from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of, zone_of
+from gateway.config.check_balance import suggest
+from gateway.config.problem import Path, Problem
+from gateway.config.spec import Downgrade
+from gateway.config.subject import Rule, Subject, split_target
+from gateway.core.money import in_dollars
+from gateway.policy.budget import MOST
+from gateway.providers.catalog import CATALOG, detect, find_model
+
+
+def countable_budgets(subject: Subject) -> Iterator[Problem]:
+    for path, _, _, budget in budgets_of(subject.spec):
+        here = (*path, "amount")
+        nano = amount_of(budget)
+        if nano is None:
+            yield subject.origins.error(
+                "budget-amount", here, "dollars are counted to the billionth", "write `500`, `'12.50'`"
+            )
+        elif nano == 0:
+            yield subject.origins.error(
+                "budget-amount", here, "nothing fits into a budget of nothing", "to close a route, take it out"
+            )
+        elif nano > MOST:
+            yield subject.origins.error(
+                "budget-amount", here, f"the largest budget that is counted exactly is {in_dollars(MOST)} USD"
+            )
+
+
+def windows(subject: Subject) -> Iterator[Problem]:
+    for path, _, _, budget in budgets_of(subject.spec):
+        try:
+            zone_of(budget.time_zone)
+        except ValueError as reason:
+            yield subject.origins.error(
+                "budget-zone", (*path, "time-zone"), str(reason), "a name such as `UTC`, `Europe/Berlin`"
+            )
+            continue
+        try:
+            window_of(budget)
+        except ValueError as reason:
+            yield subject.origins.error("budget-window", (*path, "window"), str(reason))
+            continue
+        if budget.window.startswith("rolling") and budget.time_zone != "UTC":
+            yield subject.origins.warning(
+                "budget-zone", (*path, "time-zone"), "a rolling window has no midnight", "leave it out"
+            )
+
+
+def distinct_budgets(subject: Subject) -> Iterator[Problem]:
+    seen: dict[tuple[str, str, str, str], Path] = {}
+    for path, kind, name, budget in budgets_of(subject.spec):
+        first = seen.setdefault((kind, name, budget.window, budget.time_zone), path)
+        if first != path:
+            yield subject.origins.error(
+                "budget-twice",
+                path,
+                f"the {kind} `{name[:60]}` has another budget for the same `{budget.window}`",
+                f"it stands at {subject.origins.place(first)}",
+            )
+
+
+def downgrades(subject: Subject) -> Iterator[Problem]:
+    fixed = {
+        UNIFIED if listed.path[0] == "unified-api" else str(listed.path[1])
+        for listed in subject.lists
+        if listed.group == "chat" and listed.entries and all(entry.model for entry in listed.entries)
+    }
+    for path, kind, name, budget in budgets_of(subject.spec):
+        if not isinstance(budget.on_exceeded, Downgrade):
+            continue
+        here = (*path, "on-exceeded", "downgrade")
+        model = budget.on_exceeded.downgrade
+        provider, rest = split_target(model)
+        if not _is_known(subject, model):
+            if rest and provider not in subject.providers:
+                hint = suggest(provider, subject)
+            else:
+                hint = "a model of the catalog, of a provider's `models`, or of `model-mappings`"
+            yield subject.origins.error("downgrade-unknown", here, f"nobody is known to have `{model[:80]}`", hint)
+        elif kind == "router" and name in fixed:
+            yield subject.origins.warning(
+                "downgrade-inert",
+                here,
+                "every target of this router names its own model, whatever is asked for",
+                "take `model` out of the targets, or say `on-exceeded: reject`",
+            )
+
+
+def _is_known(subject: Subject, model: str) -> bool:
+    provider, rest = split_target(model)
+    if rest and provider in subject.providers:
+        return True
+    if detect(model) or any(find_model(row, model) is not None for row in CATALOG.values()):
+        return True
+    if any(model in (policies.model_mappings or {}) for _, policies in subject.policies):
+        return True
+    return any(
+        fnmatchcase(model, pattern) for known in subject.providers.values() for pattern in known.tuned.models
+    ) or any(model in known.tuned.deployments for known in subject.providers.values())
+
+
+def budgets_that_bind_somebody(subject: Subject) -> Iterator[Problem]:
+    auth = subject.spec.auth
+    known = auth.mode == "keys"
+    said = {
+        "teams": (
+            {key.team for key in auth.keys}
+            | {one.team for one in auth.jwt}
+            | {team for one in auth.jwt for team in one.teams.values()},
+            any(one.claims.team and not one.teams for one in auth.jwt),
+        ),
+        "projects": (
+            {key.project for key in auth.keys} | {one.project for one in auth.jwt},
+            any(one.claims.project for one in auth.jwt),
+        ),
+    }
+    for section, spenders in (("teams", subject.spec.teams), ("projects", subject.spec.projects)):
+        names, any_name = said[section]
+        word = section[:-1]
+        for name in spenders:
+            if known and (any_name or name in names):
+                continue
+            hint = (
+                f"give keys `{word}: {name[:60]}`" if known else "say `auth: {mode: keys}`: without it nobody is known"
+            )
+            yield subject.origins.warning(
+                "budget-unused",
+                (section, name),
+                f"no caller is of this {word}, so nothing is counted",
+                hint,
+                at_key=True,
+            )
+    quotas = subject.spec.quotas
+    if quotas is not None and not known:
+        yield subject.origins.warning(
+            "quota-unused",
+            ("quotas",),
+            "nobody is known by name, so nobody has a balance",
+            "say `auth: {mode: keys}`",
+            at_key=True,
+        )
+
+
+def money_without_a_ledger(subject: Subject) -> Iterator[Problem]:
+    spec = subject.spec
+    if spec.ledger is not None:
+        return
+    if spec.quotas is not None:
+        yield subject.origins.error(
+            "quota-without-ledger",
+            ("quotas",),
+            "balances are kept in the ledger, and there is none",
+            "`ledger: {}` keeps one in a file",
+            at_key=True,
+        )
+    if spec.store.url.startswith("memory:"):
+        for path, _, _, _ in budgets_of(spec):
+            yield subject.origins.warning(
+                "budget-without-ledger",
+                path,
+                "without a ledger what was spent is forgotten when the process ends",
+                "`ledger: {}` keeps one in a file",
+            )
+
+
+BUDGET_RULES: Final[tuple[Rule, ...]] = (
+    countable_budgets,
+    windows,
+    distinct_budgets,
+    downgrades,
+    budgets_that_bind_somebody,
+    money_without_a_ledger,
+)
