@@ -21,7 +21,7 @@ from gateway.dialects.translate_whole import WholeTranslation
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.headers import for_client, for_foreign_client
 from gateway.pipeline.outgoing import request_for
-from gateway.pipeline.settings import Limits
+from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.watchdog import Watchdog
 from gateway.policy.retry import RetryPolicy, verdict
 from gateway.upstream.transport import UpstreamReply
@@ -33,11 +33,12 @@ _RAW_OPERATIONS = frozenset(("audio", "images", "other"))
 
 
 class Dispatch:
-    """Sends attempts. clock: time. limits, retry: the route's."""
+    """Sends attempts. clock: time. limits, retry, carriage: the route's."""
 
-    __slots__ = ("_clock", "_limits", "_now", "_retry")
+    __slots__ = ("_cache_marks", "_clock", "_limits", "_now", "_retry")
 
-    def __init__(self, clock: Clock, limits: Limits, retry: RetryPolicy) -> None:
+    def __init__(self, clock: Clock, limits: Limits, retry: RetryPolicy, carriage: Carriage = CARRIAGE) -> None:
+        self._cache_marks = carriage.cache_marks
         self._clock = clock
         self._now = clock.monotonic
         self._limits = limits
@@ -49,7 +50,7 @@ class Dispatch:
         call = exchange.call
         streamed = call.stream or call.operation in _RAW_OPERATIONS
         limits = self._limits
-        request = request_for(exchange, flight, streamed, limits)
+        request = request_for(exchange, flight, streamed, limits, cache_marks=self._cache_marks)
         dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
         upstream: UpstreamReply | None = None
         try:

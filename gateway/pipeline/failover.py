@@ -81,7 +81,7 @@ class Failover:
         self._key_limits = key_limits
         self._strategy: Strategy = strategy
         self._prices = prices
-        self._dispatch = Dispatch(clock, limits, retry)
+        self._dispatch = Dispatch(clock, limits, retry, carriage)
 
     async def __call__(self, exchange: Exchange) -> Reply:
         now = self._now()

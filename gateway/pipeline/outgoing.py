@@ -6,6 +6,7 @@ Law: it is always made from the client's original, never from an earlier attempt
 from __future__ import annotations
 
 from gateway.core.exchange import Exchange
+from gateway.dialects.anthropic.cache_marks import marked_body
 from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model, without_model
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.headers import for_foreign_upstream, for_upstream
@@ -16,8 +17,11 @@ SILENCE_SLACK = 30.0
 """Seconds beyond our own limits, for engines that cannot abort a call and have to be told when to give up."""
 
 
-def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limits) -> UpstreamRequest:
-    """The request of an attempt, all but a signature. streamed: the reply is wanted as it comes."""
+def request_for(
+    exchange: Exchange, flight: Flight, streamed: bool, limits: Limits, *, cache_marks: bool = False
+) -> UpstreamRequest:
+    """The request of an attempt, all but a signature. streamed: the reply is wanted as it comes. cache_marks: are set
+    for a provider that keeps only what is marked."""
     target = flight.target
     translation = flight.translation
     if translation is None:
@@ -31,6 +35,8 @@ def request_for(exchange: Exchange, flight: Flight, streamed: bool, limits: Limi
                 body = with_multipart_model(body, content_type, target.asked)
             else:
                 body = with_model(body, call.model, target.asked)
+        if cache_marks and call.operation == "messages":
+            body = marked_body(body)
         if target.ask_usage:
             body = asking_for_usage(body)
         headers = for_upstream(exchange.headers)

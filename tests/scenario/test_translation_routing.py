@@ -316,6 +316,18 @@ async def test_long_prefixes_are_marked_where_the_router_says_so(serve: Serve) -
     assert "cache_control" not in served.upstream.last.body.decode()
 
 
+async def test_prefixes_of_anthropics_own_clients_are_marked_too(serve: Serve) -> None:
+    served = serve(BOTH.replace("  a: {", "  a: {prompt-cache: auto, "))
+    served.upstream.on(ANTHROPIC, ok(message_reply()))
+    asked: dict[str, object] = {"model": "claude-sonnet-4-5", "max_tokens": 9, "system": "x" * 5000}
+    asked["messages"] = [{"role": "user", "content": "Hi"}]
+    await served.client.post("/router/a/v1/messages", json=asked)
+    marked = [{"type": "text", "text": "x" * 5000, "cache_control": {"type": "ephemeral"}}]
+    assert served.upstream.last.json() == {**asked, "system": marked}
+    await served.client.post("/router/r/v1/messages", json=asked)
+    assert served.upstream.last.json() == asked
+
+
 AWS = {
     "AWS_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
