@@ -132,7 +132,7 @@ class Gateway:
     def tell_others(self) -> None:
         """Let the other workers reload: the process above passes SIGHUP on to all of them."""
         above = multiprocessing.parent_process()
-        if above is not None and self._env.get(SNAPSHOTS_VARIABLE):
+        if above is not None and above.pid is not None and self._env.get(SNAPSHOTS_VARIABLE):
             os.kill(above.pid, signal.SIGHUP)
 
     def _keep(self, loaded: Loaded) -> None:

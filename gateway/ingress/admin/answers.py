@@ -256,7 +256,7 @@ class ConfigAnswer(msgspec.Struct, frozen=True):
     files: list[str]
     rejected: list[str]
     reload_seconds: float
-    config: dict[str, object]
+    config: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class Reloaded(msgspec.Struct, frozen=True):

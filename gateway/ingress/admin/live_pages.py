@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from gateway.config.spec import GatewayKey
 from gateway.core.errors import GatewayError
 from gateway.core.moments import end_of
@@ -83,7 +85,7 @@ class LivePages:
             [str(file) for file in process.files],
             [redact(problem) for problem in serving.rejected],
             round(serving.reload_seconds, 4),
-            dict(document),
+            msgspec.Raw(msgspec.json.encode(document)),
         )
 
     async def reload(self, asked: Asked) -> Reloaded:
