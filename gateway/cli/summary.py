@@ -29,6 +29,7 @@ def summary(house: House, config: str, warnings: Sequence[Problem]) -> list[str]
         "",
         "Routers",
         *_shortened(_routers(house, base), "routers; /health lists them all"),
+        *_stand_ins(house.spec),
         "",
         "Other routes",
         f"  {base}/v1/...          {_root_route(house.spec)}",
@@ -83,6 +84,13 @@ def _routers(house: House, base: str) -> Iterator[str]:
         yield f"  {url}{' ' * (width - len(name))}  {'; '.join(parts)}"
 
 
+def _stand_ins(spec: sp.Spec) -> Iterator[str]:
+    """Where a router lists several vendors, a model name is not its own vendor's alone."""
+    if any(len(_listed(router)) > 1 for router in spec.routers.values()):
+        yield "  Where several providers are listed, a model's equivalents at the others may answer for it;"
+        yield "  x-gateway-model tells which did, model-mappings say otherwise (docs/translation.md)"
+
+
 def _providers(house: House) -> Iterator[str]:
     named = _named(house.spec)
     on: list[str] = []
@@ -107,12 +115,16 @@ def _providers(house: House) -> Iterator[str]:
 
 def _named(spec: sp.Spec) -> set[str]:
     """The providers that the file speaks of."""
-    names = set(spec.providers)
-    for router in spec.routers.values():
-        for group in _GROUPS:
-            balance: sp.Balance | None = getattr(router.load_balance, group, None) if router.load_balance else None
-            for target in (*(balance.providers or ()), *(balance.models or ())) if balance else ():
-                names.add((target if isinstance(target, str) else target.provider).partition("/")[0])
+    return set(spec.providers).union(*map(_listed, spec.routers.values()))
+
+
+def _listed(router: sp.Router) -> set[str]:
+    """The providers that a router lists."""
+    names: set[str] = set()
+    for group in _GROUPS:
+        balance: sp.Balance | None = getattr(router.load_balance, group, None) if router.load_balance else None
+        for target in (*(balance.providers or ()), *(balance.models or ())) if balance else ():
+            names.add((target if isinstance(target, str) else target.provider).partition("/")[0])
     return names
 
 
