@@ -23,6 +23,7 @@ VERBS: Final = {
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
     "cache": "forget kept answers",
+    "audit": "read the audit log",
     "plan": "say what a change of the config does",
     "review": "check, test and plan a change, as one comment",
     "import": "turn another gateway's config into routers.yaml",

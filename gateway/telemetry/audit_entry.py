@@ -33,6 +33,11 @@ _USER_DIGITS: Final = 32
 SealUp = Callable[[Content, str], Content]
 
 
+def hashed_user(user: str, key: bytes) -> str:
+    """An end user as lines have it where `users` is `hashed`."""
+    return HASHED + hmac.digest(key, user.encode("utf-8", "replace"), "sha256").hex()[:_USER_DIGITS]
+
+
 class Entry(msgspec.Struct, gc=False):
     """An exchange as it waits. body: None where it was too much to hold. size: its bytes. reply: what the client was
     told, where that is kept. credential: of the caller, where it was asked for one; never shown."""
@@ -90,7 +95,7 @@ class LineMaker:
         user = record.user
         if user and self._hide_users:
             assert self._hash_key is not None, "the config's check has made sure of it"
-            user = HASHED + self._hash(user.encode("utf-8", "replace"))[:_USER_DIGITS]
+            user = hashed_user(user, self._hash_key)
         else:
             user = self._clean(user, credential)
         request_id = self._clean(record.request_id, credential)

@@ -220,6 +220,7 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.count_store_error("timeout")
     metrics.count_spans("exported", 2)
     metrics.count_alert("key-quarantined", "delivered")
+    metrics.count_audit("written", 2)
     metrics.count_cache("prod", "hit")
     seen = set()
     for name, labels, _ in metrics.samples():
