@@ -634,6 +634,61 @@ providers:
         ROUTER + "alerts: {webhooks: [{name: a, url: 'https://a.test', format: slack, events: [budget-*, outage]}]}",
         ["2:88 event-unknown"],
     ),
+    "budgets that cannot be counted": (
+        """\
+        routers:
+          a:
+            load-balance: {chat: {providers: [openai]}}
+            budget:
+              - {amount: '0'}
+              - {amount: 5000000, window: day}
+              - {amount: 0.00000000001, window: rolling 30d}
+        ledger: {}
+        """,
+        ["5:18 budget-amount", "6:18 budget-amount", "7:18 budget-amount"],
+    ),
+    "budgets of windows that are none": (
+        """\
+        routers:
+          a:
+            load-balance: {chat: {providers: [openai]}}
+            budget:
+              - {amount: 1, window: rolling 100h}
+              - {amount: 1, window: month, time-zone: Europe/Atlantis}
+              - {amount: 1, window: rolling 7d, time-zone: Europe/Berlin}
+              - {amount: 1, window: day, time-zone: Europe/Berlin}
+              - {amount: 2, window: day, time-zone: Europe/Berlin}
+        ledger: {}
+        """,
+        ["5:29 budget-window", "6:47 budget-zone", "7:52 budget-zone", "9:9 budget-twice"],
+    ),
+    "downgrades to nobody, or without effect": (
+        """\
+        routers:
+          a:
+            load-balance: {chat: {providers: [openai]}}
+            budget: {amount: 1, on-exceeded: {downgrade: gtp-nonsense}}
+          b:
+            load-balance: {chat: {providers: [opnai/x]}}
+            budget: {amount: 1, on-exceeded: {downgrade: opnai/gpt-4o}}
+          c:
+            load-balance: {chat: {providers: [openai/gpt-4o]}}
+            budget: {amount: 1, on-exceeded: {downgrade: gpt-4o-mini}}
+        ledger: {}
+        """,
+        ["4:50 downgrade-unknown", "6:39 provider-unknown", "7:50 downgrade-unknown", "10:50 downgrade-inert"],
+    ),
+    "budgets of those who never come": (
+        ROUTER
+        + "ledger: {}\nteams: {ml: {budget: {amount: 1}}}\nprojects: {x: {budget: {amount: 1}}}\nquotas: {}\n",
+        ["3:9 budget-unused", "4:12 budget-unused", "5:1 quota-unused"],
+    ),
+    "money without a ledger": (
+        ROUTER
+        + "teams: {ml: {budget: {amount: 1}}}\nquotas: {}\n"
+        + "auth: {mode: keys, keys: [{name: a, team: ml, hash: 'sha256:" + "a" * 64 + "'}]}\n",
+        ["2:22 budget-without-ledger", "3:1 quota-without-ledger"],
+    ),
 }
 
 
@@ -788,12 +843,16 @@ def test_an_included_file_defines_what_its_owner_may(name: str, tmp_path: Path) 
 
 def test_every_code_of_a_rule_has_a_case() -> None:
     folder = ROOT / "gateway" / "config"
-    source = "".join(path.read_text("utf-8") for path in folder.glob("check_*.py"))
     cases = (*CASES.values(), *((text, expected) for _, text, expected in OWNER_CASES.values()))
     tried = {line.split()[1] for _, expected in cases for line in expected}
-    codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", source))
-    assert len(codes) > 30
-    assert codes - tried == set()
+    found = 0
+    for path in folder.glob("check_*.py"):
+        codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", path.read_text("utf-8")))
+        found += len(codes)
+        twin = Path(__file__).with_name(f"test_{path.name}")
+        told = set(re.findall(r"[a-z]+(?:-[a-z]+)*", twin.read_text("utf-8"))) if twin.exists() else set()
+        assert codes - tried - told == set(), path.name
+    assert found > 30
 
 
 def test_a_router_that_is_refused_for_its_name_hides_nothing_of_the_others(tmp_path: Path) -> None:
