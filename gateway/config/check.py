@@ -24,12 +24,14 @@ from gateway.config.check_ledger import LEDGER_RULES
 from gateway.config.check_limits import LIMIT_RULES
 from gateway.config.check_meaning import MEANING_RULES
 from gateway.config.check_policies import POLICY_RULES
+from gateway.config.check_prices import PRICE_RULES
 from gateway.config.check_providers import PROVIDER_RULES
 from gateway.config.check_reach import REACH_RULES
 from gateway.config.check_secrets import SECRET_RULES
 from gateway.config.check_store import STORE_RULES
 from gateway.config.check_tls import TLS_RULES
 from gateway.config.check_traces import TRACE_RULES
+from gateway.config.check_virtual import VIRTUAL_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
 from gateway.config.problem import Path as DocumentPath
@@ -50,9 +52,11 @@ RULES: Final[tuple[Rule, ...]] = (
     *SECRET_RULES,
     *CACHE_RULES,
     *LIMIT_RULES,
+    *PRICE_RULES,
     *BUDGET_RULES,
     *CEILING_RULES,
     *STORE_RULES,
+    *VIRTUAL_RULES,
     *LEDGER_RULES,
     *TRACE_RULES,
     *ALERT_RULES,

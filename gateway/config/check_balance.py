@@ -15,7 +15,7 @@ _WEIGHTED: Final = ("weighted", "provider-weighted", "model-weighted")
 
 
 def balanced_routers(subject: Subject) -> Iterator[Problem]:
-    served = {listed.path[:2] for listed in subject.lists}
+    served = {listed.route for listed in subject.lists}
     for name in subject.spec.routers:
         if ("routers", name) not in served:
             yield subject.origins.error(
@@ -57,7 +57,7 @@ def lists_of_their_strategy(subject: Subject) -> Iterator[Problem]:
                 "models-unused",
                 (*listed.path, "models"),
                 f"`{strategy}` chooses between providers, not models",
-                "write `providers`, or one of the strategies `model-weighted` and `model-latency`",
+                "write `providers`, or one of the strategies `model-weighted`, `model-latency` and `model-cost`",
                 at_key=True,
             )
         elif strategy in MODEL_STRATEGIES:

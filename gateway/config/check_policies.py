@@ -125,7 +125,7 @@ def mappings(subject: Subject) -> Iterator[Problem]:
 def inert_mappings(subject: Subject) -> Iterator[Problem]:
     listed: dict[Path, set[str]] = {}
     for balance in subject.lists:
-        listed.setdefault(balance.path[:-2], set()).update(entry.provider for entry in balance.entries)
+        listed.setdefault(balance.route, set()).update(entry.provider for entry in balance.entries)
     for path, router in subject.routes:
         providers = listed.get(path)
         for model, meanings in (router.model_mappings or {}).items() if providers else ():

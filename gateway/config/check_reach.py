@@ -98,8 +98,8 @@ def _listed(subject: Subject) -> dict[str, set[str]]:
     """The providers of each router that has any."""
     listed: dict[str, set[str]] = {}
     for balance in subject.lists:
-        if balance.path[0] == "routers":
-            listed.setdefault(str(balance.path[1]), set()).update(entry.provider for entry in balance.entries)
+        if balance.route[0] == "routers":
+            listed.setdefault(str(balance.route[1]), set()).update(entry.provider for entry in balance.entries)
     return listed
 
 

@@ -20,7 +20,7 @@ from gateway.config.names import router_name_problem
 from gateway.config.origins import Origins
 from gateway.config.problem import Path, Problem
 from gateway.config.schema import Schema, routers_schema
-from gateway.config.spec import KEY_HASH, KEY_NAME, OWNED_FILES, OWNER_NAME
+from gateway.config.spec import KEY_HASH, KEY_NAME, OWNED_FILES, OWNER_NAME, RULE_NAME
 from gateway.core.moments import MOMENT
 from gateway.core.units import DURATION, SIZE
 
@@ -53,6 +53,7 @@ _PATTERNS: Final = {
         "`gateway keys new` prints the entry; the key itself does not belong here",
     ),
     KEY_NAME: ("a key's name", "it has 1 to 64 of A-Z a-z 0-9 _ . -"),
+    RULE_NAME: ("a rule's name", "it has 1 to 32 of A-Z a-z 0-9 . _ -, the first a letter or a digit"),
     MOMENT: ("a day or a moment", "write `2027-01-31`, or `2027-01-31T12:00Z` with its offset"),
     r"^(memory|redis|rediss|redis\+sentinel|redis\+cluster)://": (
         "the URL of a store",

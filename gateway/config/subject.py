@@ -16,12 +16,13 @@ from gateway.config.load import Loaded
 from gateway.config.price_book import price_book
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import Balance, Policies, Provider, Router, Spec, Target
+from gateway.config.virtual import lists_of, policies_of, virtual_names, virtual_rules
 from gateway.core.exchange import GROUP_OF, Group, Operation
 from gateway.providers.catalog import CATALOG, GENERIC_SURFACES
 from gateway.providers.row import Row
 
 GROUPS: Final[tuple[Group, ...]] = ("chat", "embeddings", "images", "audio", "moderations", "rerank", "default")
-MODEL_STRATEGIES: Final = ("model-weighted", "model-latency")
+MODEL_STRATEGIES: Final = ("model-weighted", "model-latency", "model-cost")
 _VARIABLE: Final = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -35,12 +36,15 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A balance with its entries, from `providers` or `models`, whichever was given."""
+    """A balance with its entries, from `providers` or `models`, whichever was given. route: where the route stands
+    that has it. virtual: the virtual model whose rules lead to it, or ``."""
 
     path: Path
     group: Group
     balance: Balance
     entries: tuple[Entry, ...]
+    route: Path
+    virtual: str = ""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -99,16 +103,16 @@ class Subject:
         self.now: Final = now
         self.spec: Final[Spec] = loaded.spec
         self.origins: Final = loaded.origins
+        self.prices: Final = price_book(loaded.spec)
         self.providers: Final[Mapping[str, Known]] = _known(loaded.spec)
         self.routes: Final[tuple[tuple[Path, Router], ...]] = (
             (("unified-api",), loaded.spec.unified_api),
             *((("routers", name), router) for name, router in loaded.spec.routers.items()),
-        self.prices: Final = price_book(loaded.spec)
         )
         """`unified-api` and every router, with where each stands."""
         self.lists: Final[tuple[Listed, ...]] = tuple(
             listed for path, router in self.routes for listed in _lists(path, router)
-        )
+        ) + tuple(_virtual_lists(loaded.spec))
         self.policies: Final[tuple[tuple[Path, Policies], ...]] = ((("global",), loaded.spec.global_), *self.routes)
 
 
@@ -124,7 +128,8 @@ def split_target(name: str) -> tuple[str, str]:
 def listed_providers(spec: Spec) -> set[str]:
     """The providers in routers' lists, by name."""
     routes: list[tuple[Path, Router]] = [(("routers", name), router) for name, router in spec.routers.items()]
-    return {entry.provider for path, router in routes for listed in _lists(path, router) for entry in listed.entries}
+    lists = [listed for path, router in routes for listed in _lists(path, router)]
+    return {entry.provider for listed in (*lists, *_virtual_lists(spec)) for entry in listed.entries}
 
 
 def _known(spec: Spec) -> dict[str, Known]:
@@ -144,7 +149,17 @@ def _lists(path: Path, router: Router) -> Iterator[Listed]:
         here = (*path, "load-balance", group)
         key, targets = ("models", balance.models) if balance.models is not None else ("providers", balance.providers)
         entries = tuple(_entry((*here, key, index), target) for index, target in enumerate(targets or ()))
-        yield Listed(here, group, balance, entries)
+        yield Listed(here, group, balance, entries, path)
+
+
+def _virtual_lists(spec: Spec) -> Iterator[Listed]:
+    """What rules lead to, but for other virtual models. They are about chat."""
+    for path, policies in policies_of(spec):
+        names = virtual_names(spec, policies)
+        for name, at, rule in virtual_rules(path, policies):
+            for listing in lists_of(at, rule, names):
+                entries = tuple(_entry(place, target) for place, target in listing.entries)
+                yield Listed(listing.path, "chat", listing.balance, entries, path, name)
 
 
 def _entry(path: Path, target: Target | str) -> Entry:

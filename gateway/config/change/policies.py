@@ -10,6 +10,7 @@ from gateway.config.buckets import listed, period_of
 from gateway.config.change.audit import compare_privacy
 from gateway.config.change.comparison import At, Comparison, Graded, attribute, shown
 from gateway.config.change.side import Side
+from gateway.config.change.virtual import compare_virtual_models
 from gateway.config.problem import Path
 from gateway.config.spec import Bucket, Cache, Policies, RateLimit, Retries, Timeouts
 from gateway.core.units import seconds, size_in_bytes
@@ -35,7 +36,8 @@ _SCOPES: Final = ("caller", "team", "router")
 _LIMIT_SCOPES: Final = ("per-api-key", "per-team", "per-end-user", "total")
 _KNOWN: Final = (
     "rate_limit", "cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "model_mappings",
-    "load_balance", "budget", "privacy",
+    "virtual_models",
+    "load_balance", "budget", "privacy", "optimize_for",
 )  # fmt: skip
 _KNOWN_OF_CACHES: Final = (
     "directive", "scope", "buckets", "seed", "max_size", "max_entry_size", "tool_calls",
@@ -60,6 +62,7 @@ def compare_policies(found: Comparison, at: At, old: Policies, new: Policies, in
     found.plain("prompt-cache", here, before or "none", after or "none")
     compare_privacy(found, *spots.both("privacy"))
     _mappings(found, at.at("model-mappings"), old.model_mappings or {}, new.model_mappings or {})
+    compare_virtual_models(found, at.at("virtual-models"), old.virtual_models or {}, new.virtual_models or {})
     found.rest(at, old, new, _KNOWN)
 
 

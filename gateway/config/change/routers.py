@@ -69,6 +69,7 @@ def _router(found: Comparison, at: At, old: Router, new: Router, balances: Seque
             found.note("balance-added", here.alone(new=here.new), f"`{group}` goes to {_names(after[group].entries)}")
         else:
             _balance(found, here, before[group], after[group])
+    found.plain("optimize-for", at.at("optimize-for"), old.optimize_for, new.optimize_for, secret=True)
     compare_policies(found, at, old, new, inherited=True)
     compare_budgets(found, at.at("budget"), old.budget, new.budget)
 

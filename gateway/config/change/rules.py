@@ -82,6 +82,13 @@ _ROUTERS: Final = (
     ),
     Rule("target-address", "changed", "breaking", "`base-url` of a target.", "Requests go to another server."),
     Rule("target-region", "changed", "safe", "`region` of a target.", "It is a label of metrics."),
+    Rule(
+        "optimize-for",
+        "changed",
+        "risky",
+        "`optimize-for`: what is preferred, or what clients may ask for.",
+        "Requests are spread by another rule; a wish that is no longer allowed gets 400.",
+    ),
     Rule("weights", "re-weighted", "risky", "The shares of targets.", "Load and cost move between providers."),
     Rule("order", "re-ordered", "risky", "The order in which targets are tried.", "Another target gets it all."),
     Rule("mapping-added", "added", "risky", "A model mapping is added.", "Another model may answer."),
@@ -93,6 +100,38 @@ _ROUTERS: Final = (
         "risky",
         "A model mapping prefers another.",
         "Another of its models answers first.",
+    ),
+)
+_VIRTUAL: Final = (
+    Rule("virtual-added", "added", "safe", "A virtual model is added.", "Nobody asks for it yet."),
+    Rule(
+        "virtual-shadowing",
+        "added",
+        "risky",
+        "A virtual model is added that is called like a model.",
+        "Whoever asks for that model gets what the rules say.",
+    ),
+    Rule("virtual-removed", "removed", "breaking", "A virtual model is removed.", "Nobody has a model of that name."),
+    Rule("rule-added", "added", "risky", "A rule of a virtual model is added.", "What it matches goes elsewhere."),
+    Rule("rule-removed", "removed", "risky", "A rule of a virtual model is removed.", "A later one decides."),
+    Rule(
+        "rule-default-removed",
+        "removed",
+        "breaking",
+        "The rule without `when` is removed, and there is no other.",
+        "Requests that no rule matches are refused.",
+    ),
+    Rule("rule-order", "re-ordered", "risky", "The order of rules.", "Another rule is the first that matches."),
+    Rule("rule-condition", "changed", "risky", "A condition of a rule.", "It matches other requests."),
+    Rule("rule-target", "changed", "risky", "What a rule leads to.", "Another model answers."),
+    Rule("rule-shares", "re-weighted", "risky", "The shares of a split.", "So many users change sides."),
+    Rule("rule-renamed", "changed", "safe", "The name of a rule.", "It is a label of replies and records."),
+    Rule(
+        "rule-split-renamed",
+        "changed",
+        "risky",
+        "The name of a rule with a split.",
+        "Who is on which side is drawn by it: everybody is dealt anew.",
     ),
 )
 _LIMITS: Final = (
@@ -244,6 +283,15 @@ _PROVIDERS: Final = (
         "It falls back to the environment, or is off.",
     ),
     Rule("provider-key-changed", "changed", "risky", "A credential is another.", "Another account pays."),
+    Rule(
+        "key-free",
+        "re-priced",
+        "risky",
+        "`free` of a credential.",
+        "What is asked with it costs nothing, or does again, in limits, budgets and reports.",
+    ),
+    Rule("price", "re-priced", "risky", "`prices` of a model.", "Limits, budgets, reports and `cost` count otherwise."),
+    Rule("priced", "changed", "safe", "An empty `prices` comes or goes.", "Requests are priced, or are not."),
     Rule("key-room-lowered", "lowered", "risky", "`limit` of a credential is lower, or new.", "There is less room."),
     Rule(
         "key-room-raised", "raised", "safe", "`limit` of a credential is higher, or gone.", "The provider may say 429."
@@ -357,7 +405,7 @@ _MONEY: Final = (
     Rule("key-project", "changed", "risky", "`project` of a key or an issuer.", "Another project is charged."),
 )
 SECTIONS: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({
-    "Routers": _ROUTERS, "Limits": _LIMITS, "Budgets and quotas": _MONEY, "Caches": _CACHES,
+    "Routers": _ROUTERS, "Virtual models": _VIRTUAL, "Limits": _LIMITS, "Budgets and quotas": _MONEY, "Caches": _CACHES,
     "Retries, timeouts and losses": _CARE,
     "Access": _ACCESS, "Admin API": _ADMIN, "Audit and privacy": _AUDIT,
     "Providers": _PROVIDERS, "Server, store and files": _SERVER,

@@ -42,6 +42,7 @@ from gateway.config.spec.policies import (
     Timeouts,
     VirtualRule,
 )
+from gateway.config.spec.prices import ModelPrice, OptimizeFor
 from gateway.config.spec.providers import AwsKey, AzureKey, Breaker, GoogleKey, KeyLimit, KeyPool, Provider, ProviderKey
 from gateway.config.spec.server import Logging, Server, Tls
 from gateway.config.spec.store import StoreSettings
@@ -102,8 +103,10 @@ __all__ = [
     "LoadBalance",
     "Logging",
     "ModelList",
+    "ModelPrice",
     "Moment",
     "NetworkList",
+    "OptimizeFor",
     "Owner",
     "Policies",
     "PreviousHash",
@@ -157,6 +160,13 @@ class Spec(Base, frozen=True):
     providers: Annotated[
         dict[str, Provider | None], Meta(description="Known providers that are tuned, and new ones.")
     ] = {}
+    prices: Annotated[
+        dict[str, ModelPrice] | None,
+        Meta(
+            description="What models cost, by `provider/model`, where that is not the shipped price; a name may be a pattern. Of a `provider` alone: of all its models. Given, even empty: every request is priced.",
+            examples=[{"vllm/*": {"input": "0.10", "output": "0.40"}, "openai": {"factor": "0.85"}}],
+        ),
+    ] = None
     global_: Annotated[Policies, Meta(description="For every request, before anything of a router's.")] = msgspec.field(
         name="global", default_factory=Policies
     )

@@ -9,6 +9,7 @@ from msgspec import Meta
 from gateway.config.spec.audit import Privacy
 from gateway.config.spec.limits import RateLimit
 from gateway.config.spec.money import Budget
+from gateway.config.spec.prices import OptimizeFor
 from gateway.config.spec.providers import ProviderKey
 from gateway.config.spec.terms import Base, Confidential, Duration, Probability, Size, Url, Weight
 from gateway.config.spec.virtual import RuleName, When
@@ -88,7 +89,7 @@ class Target(Confidential, frozen=True):
 
 Strategy = Literal[
     "weighted", "provider-weighted", "latency", "balanced-latency", "model-weighted", "model-latency",
-    "priority", "least-busy",
+    "priority", "least-busy", "cost", "model-cost",
 ]  # fmt: skip
 
 
@@ -186,6 +187,9 @@ class Policies(Base, frozen=True):
 class Router(Policies, frozen=True):
     """A named router: the policies of `/router/<name>/`."""
 
+    optimize_for: Annotated[
+        OptimizeFor | None, Meta(description="Whether cheap or quick targets are preferred, and who may choose.")
+    ] = None
     budget: Annotated[
         Budget | tuple[Budget, ...] | None, Meta(description="What all of its callers together may spend.")
     ] = None

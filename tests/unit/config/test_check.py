@@ -334,6 +334,38 @@ global:
         ),
         ["1:51 limit-unpriced"],
     ),
+    "prices that say something": (
+        f"{ROUTER}prices: {{vllm/*: {{input: '0.1', output: 0}}, openai: {{factor: '0.85'}}, openai/gpt-4o: {{input: 2}}}}",
+        [],
+    ),
+    "a price of nobody's": (f"{ROUTER}prices: {{opennai/gpt-4o: {{input: 1}}}}", ["1:10 provider-unknown"]),
+    "a price of no model": (f"{ROUTER}prices: {{openai/: {{input: 1}}}}", ["1:19 price-model"]),
+    "a price that is absurd": (f"{ROUTER}prices: {{openai/a: {{input: 100001}}}}", ["1:28 price-amount"]),
+    "a price without an end": (f"{ROUTER}prices: {{openai/a: {{input: .inf}}}}", ["1:28 price-amount"]),
+    "a price that is too fine": (
+        f"{ROUTER}prices: {{openai/a: {{input: '0.0000000000001'}}}}",
+        ["1:28 price-amount"],
+    ),
+    "a fee that is absurd": (
+        f"{ROUTER}prices: {{openai/a: {{input: 1, request: 1001}}}}",
+        ["1:40 price-amount"],
+    ),
+    "a factor that is none": (f"{ROUTER}prices: {{openai: {{factor: 11}}}}", ["1:27 price-amount"]),
+    "a price of nothing": (f"{ROUTER}prices: {{openai/a: {{}}}}", ["1:10 price-empty"]),
+    "a price and a factor": (
+        f"{ROUTER}prices: {{openai/a: {{input: 1, factor: 2}}}}",
+        ["1:31 price-twice"],
+    ),
+    "a price of output alone": (f"{ROUTER}prices: {{openai/a: {{output: 1}}}}", ["1:10 price-input"]),
+    "a factor of nothing": (f"{ROUTER}prices: {{openai/made-up: {{factor: 0.5}}}}", ["1:27 price-factor"]),
+    "a pattern that never counts": (
+        f"{ROUTER}prices: {{openai/gpt-*: {{input: 1}}, openai/gpt-?*: {{input: 2}}}}",
+        ["1:10 price-inert"],
+    ),
+    "a preference that nobody may have": (
+        ROUTER.replace("a: {", "a: {optimize-for: {allow: []}, "),
+        ["1:15 optimize-for"],
+    ),
     "a limit that the global one never lets it reach": (
         ROUTER.replace("a: {", "a: {rate-limit: {total: {capacity: 120, refill-frequency: 60s}}, ")
         + "global: {rate-limit: {total: {capacity: 100, refill-frequency: 1m}, per-api-key: {capacity: 1}}}",
@@ -561,8 +593,7 @@ providers:
         ],
     ),
     "a part of a key that refers to nothing": (
-        ROUTER
-        + "providers: {azure: {keys: [{azure: {tenant: '${bogus}', client: 007, format: slack}}]}}",
+        ROUTER + "providers: {azure: {keys: [{azure: {tenant: '${bogus}', client: 007, format: slack}}]}}",
         ["2:45 reference-unknown"],
     ),
     "an admin API that others can reach": (
@@ -679,14 +710,15 @@ providers:
         ["4:50 downgrade-unknown", "6:39 provider-unknown", "7:50 downgrade-unknown", "10:50 downgrade-inert"],
     ),
     "budgets of those who never come": (
-        ROUTER
-        + "ledger: {}\nteams: {ml: {budget: {amount: 1}}}\nprojects: {x: {budget: {amount: 1}}}\nquotas: {}\n",
+        ROUTER + "ledger: {}\nteams: {ml: {budget: {amount: 1}}}\nprojects: {x: {budget: {amount: 1}}}\nquotas: {}\n",
         ["3:9 budget-unused", "4:12 budget-unused", "5:1 quota-unused"],
     ),
     "money without a ledger": (
         ROUTER
         + "teams: {ml: {budget: {amount: 1}}}\nquotas: {}\n"
-        + "auth: {mode: keys, keys: [{name: a, team: ml, hash: 'sha256:" + "a" * 64 + "'}]}\n",
+        + "auth: {mode: keys, keys: [{name: a, team: ml, hash: 'sha256:"
+        + "a" * 64
+        + "'}]}\n",
         ["2:22 budget-without-ledger", "3:1 quota-without-ledger"],
     ),
 }

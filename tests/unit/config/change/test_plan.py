@@ -68,6 +68,10 @@ def budget(said: str) -> str:
     return router(f"budget: {{amount: {said}}}")
 
 
+def auto(*rules: str, name: str = "auto") -> str:
+    return router(f"virtual-models: {{{name}: [{', '.join(rules)}]}}")
+
+
 GLOBAL = "global: {on-loss: reject}\n"
 EMPTY = "server: {}"
 CASES: dict[str, tuple[str, str]] = {
@@ -98,6 +102,30 @@ CASES: dict[str, tuple[str, str]] = {
     "mapping-order": (
         router("model-mappings: {m: [openai/x, openai/y]}"),
         router("model-mappings: {m: [openai/y, openai/x]}"),
+    ),
+    "virtual-added": (router(""), auto("{to: openai/a}")),
+    "virtual-shadowing": (router(""), auto("{to: openai/a}", name="gpt-5.5")),
+    "virtual-removed": (auto("{to: openai/a}"), router("")),
+    "rule-added": (auto("{to: openai/a}"), auto("{when: {tools: true}, to: openai/b}", "{to: openai/a}")),
+    "rule-removed": (auto("{when: {tools: true}, to: openai/b}", "{to: openai/a}"), auto("{to: openai/a}")),
+    "rule-default-removed": (
+        auto("{when: {tools: true}, to: openai/b}", "{to: openai/a}"),
+        auto("{when: {tools: true}, to: openai/b}"),
+    ),
+    "rule-order": (
+        auto("{when: {tools: true}, to: openai/a}", "{when: {json: true}, to: openai/b}"),
+        auto("{when: {json: true}, to: openai/b}", "{when: {tools: true}, to: openai/a}"),
+    ),
+    "rule-condition": (auto("{when: {text: code}, to: openai/a}"), auto("{when: {text: cod}, to: openai/a}")),
+    "rule-target": (auto("{to: openai/a}"), auto("{to: [openai/b, openai/a]}")),
+    "rule-shares": (
+        auto("{split: {openai/a: 0.9, openai/b: 0.1}}"),
+        auto("{split: {openai/a: 0.8, openai/b: 0.2}}"),
+    ),
+    "rule-renamed": (auto("{name: x, to: openai/a}"), auto("{name: y, to: openai/a}")),
+    "rule-split-renamed": (
+        auto("{name: x, split: {openai/a: 0.9, openai/b: 0.1}}"),
+        auto("{name: y, split: {openai/a: 0.9, openai/b: 0.1}}"),
     ),
     "limit-added": (router(""), limit("100")),
     "limit-removed": (limit("100"), router("")),
@@ -206,6 +234,10 @@ CASES: dict[str, tuple[str, str]] = {
     "provider-key-removed": (provider("keys: [x, y]"), provider("keys: [y]")),
     "provider-keyless": (provider("keys: [x]"), provider("")),
     "provider-key-changed": (provider("keys: ['${env:A}']"), provider("keys: ['${env:B}']")),
+    "key-free": (provider("keys: [{value: x}]"), provider("keys: [{value: x, free: true}]")),
+    "price": ("prices: {openai/gpt-4o: {input: '1'}}", "prices: {openai/gpt-4o: {input: 2}}"),
+    "priced": (EMPTY, "prices: {}"),
+    "optimize-for": (router(""), router("optimize-for: {default: cost}")),
     "key-room-lowered": (
         provider("keys: [{value: x}]"),
         provider("keys: [{value: x, limit: {requests-per-minute: 5}}]"),
