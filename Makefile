@@ -40,6 +40,8 @@ check: dev ## lint, format, types, layers, the shipped config and schema
 		|| { echo "schemas/policy-test.schema.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --audit | cmp -s - schemas/audit.schema.json \
 		|| { echo "schemas/audit.schema.json is stale: make schema" >&2; exit 1; }
+	@$(PY) -m gateway.cli schema --admin | cmp -s - schemas/admin.openapi.json \
+		|| { echo "schemas/admin.openapi.json is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --docs | cmp -s - docs/configuration.md \
 		|| { echo "docs/configuration.md is stale: make schema" >&2; exit 1; }
 	@$(PY) -m gateway.cli schema --providers | cmp -s - docs/providers.md \
@@ -54,6 +56,7 @@ schema: dev ## generate schemas/, docs/configuration.md, docs/providers.md and w
 	$(PY) -m gateway.cli schema > schemas/routers.schema.json
 	$(PY) -m gateway.cli schema --tests > schemas/policy-test.schema.json
 	$(PY) -m gateway.cli schema --audit > schemas/audit.schema.json
+	$(PY) -m gateway.cli schema --admin > schemas/admin.openapi.json
 	$(PY) -m gateway.cli schema --docs > docs/configuration.md
 	$(PY) -m gateway.cli schema --providers > docs/providers.md
 	$(PY) tools/make_chart.py

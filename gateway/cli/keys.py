@@ -1,4 +1,4 @@
-"""`gateway keys new|list|rotate|revoke`: the keys of callers.
+"""`gateway keys new|list|rotate|revoke`: the keys of callers, and with `--admin` those of the admin API.
 
 A key is shown once and stored nowhere: what is kept is its hash. Where the config names a keys file, or `--file` does,
 that file is changed; routers.yaml itself never is, so for a key that stands there its entry is printed, for whoever
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("required", "optional"),
         help="its requests are signed, with a secret that is shown once too; with `required` there is no key beside it",
     )
+    new.add_argument("--admin", choices=("read", "write"), help="a key of the admin API instead, and what it may do")
     listing = actions.add_parser("list", help="list the keys", description="List the keys, none of them shown.")
     listing.add_argument("--format", choices=("text", "json"), default="text", help="how they are printed")
     rotate = actions.add_parser(
@@ -68,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """1 when there is a problem, which is told."""
     try:
+        if args.action == "new" and args.admin is not None:
+            return _new_admin(args, KeyStore(args.config, None))
         if args.action == "new" and args.config is None and args.file is None:
             return _new(args, KeyStore(None, None))
         actions = {"new": _new, "list": _list, "rotate": _rotate, "revoke": _revoke}
@@ -104,6 +107,22 @@ def _new(args: argparse.Namespace, store: KeyStore) -> int:
     with store.editing() as entries:
         entries.append(entry)
     sys.stdout.write(f"{shown}{store.kept()}")
+    return 0
+
+
+def _new_admin(args: argparse.Namespace, store: KeyStore) -> int:
+    """Its entry stands in the config alone: who may change quotas is reviewed."""
+    for option in ("team", "routers", "models", "providers", "networks", "signing", "file"):
+        if getattr(args, option) is not None:
+            raise Refused(f"--{option} is for keys of callers; one of the admin API has a role, and may expire.")
+    key = _random_key()
+    entry: Entry = {"name": args.name, "hash": _hash_of(key, store.pepper), "role": args.admin}
+    if args.expires is not None:
+        entry["expires"] = args.expires
+    sys.stdout.write(
+        f"The admin key, shown this once:\n\n    {key}\n\n"
+        f"Its entry in routers.yaml:\n\nadmin:\n  keys:\n    - {entry_line(entry)}\n"
+    )
     return 0
 
 

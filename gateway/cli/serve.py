@@ -9,8 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.config.problem import ConfigError
+
+if TYPE_CHECKING:
+    from gateway.config.spec import AdminSettings, Server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +56,9 @@ def run(args: argparse.Namespace) -> int:
         place = f"{server.host}:{server.port}"
         print(f"{place} cannot be listened on: {taken}. Another port: --port. Nothing was started.", file=sys.stderr)
         return 1
+    if (admin := loaded.spec.admin) is not None and (why := _why_no_admin(admin, server)):
+        print(f"{why} Nothing was started.", file=sys.stderr)
+        return 1
     spec = msgspec.structs.replace(loaded.spec, server=server)
     clock = system_clock()
     echo = EchoTransport(clock)
@@ -66,6 +73,20 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="router-gateway-") as folder:
         os.environ[SNAPSHOTS_VARIABLE] = folder
         return serve(server)
+
+
+def _why_no_admin(admin: AdminSettings, server: Server) -> str:
+    """Why the admin API cannot be served as the options are, or ``."""
+    from gateway.cli.engines import why_not_bound
+    from gateway.config.check_access import is_loopback
+
+    host = server.host if admin.host is None else admin.host
+    if not admin.keys and not is_loopback(host):
+        return f"--host {host}: other machines would reach the admin API, which asks for no key (admin.keys)."
+    if admin.port is not None and (admin.port == server.port or (taken := why_not_bound(host, admin.port))):
+        why = "the gateway itself does" if admin.port == server.port else taken
+        return f"{host}:{admin.port} cannot be listened on: {why} (admin.port)."
+    return ""
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

@@ -36,6 +36,7 @@ def summary(house: House, config: str, warnings: Sequence[Problem]) -> list[str]
         f"  {base}/ai/...          provider from the model name",
         f"  {base}/<provider>/...  straight to a provider, such as {base}/echo/chat/completions",
         f"  {base}/health  /livez  /readyz  /metrics",
+        *_admin(house.spec),
         "",
         "Providers",
         *_providers(house),
@@ -89,6 +90,17 @@ def _stand_ins(spec: sp.Spec) -> Iterator[str]:
     if any(len(_listed(router)) > 1 for router in spec.routers.values()):
         yield "  Where several providers are listed, a model's equivalents at the others may answer for it;"
         yield "  x-gateway-model tells which did, model-mappings say otherwise (docs/translation.md)"
+
+
+def _admin(spec: sp.Spec) -> Iterator[str]:
+    if spec.admin is None:
+        return
+    host = spec.server.host if spec.admin.host is None else spec.admin.host
+    scheme = "https" if spec.server.tls else "http"
+    keys = len(spec.admin.keys)
+    asked = f"{keys} key{'s' if keys > 1 else ''}" if keys else "this machine alone"
+    port = spec.server.port if spec.admin.port is None else spec.admin.port
+    yield f"  {scheme}://{_shown_host(host)}:{port}/admin/api  for {asked}"
 
 
 def _providers(house: House) -> Iterator[str]:

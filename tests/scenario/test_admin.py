@@ -481,6 +481,8 @@ BAD_CHANGES: dict[str, tuple[object, str | None]] = {
     "finer than is counted": ({"amount": "0.0000000001"}, "amount"),
     "more than there is": ({"amount": "1000000000"}, "amount"),
     "another kind": ({"kind": "moon"}, "kind"),
+    "a name with a NUL": ({"name": "a\0b"}, "name"),
+    "a note over several lines": ({"note": "a\nb"}, "note"),
     "no name": ({"name": ""}, "name"),
     "another change": ({"change": "steal"}, "change"),
     "another member": ({"give": 1}, None),

@@ -105,6 +105,9 @@ class LedgerPages:
     async def change_quota(self, asked: Asked) -> QuotaChanged:
         only(asked.pairs, ())
         change = asked.body(QuotaChange)
+        for param in ("name", "note"):
+            if not getattr(change, param).isprintable():
+                raise GatewayError("invalid_request", "It has a character that cannot be shown.", param=param)
         amount = _nano_of(change)
         once = asked.headers.get("idempotency-key")
         if once is not None and _ENTRY.fullmatch(once) is None:

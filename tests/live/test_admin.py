@@ -1,0 +1,90 @@
+"""The admin API of a process, on the gateway's port and on one of its own, with one worker and with several."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from gateway.core.key_text import key_text
+from tests.support.loopback import unused_port
+from tests.support.processes import BOUND, Program, listens, start_gateway
+
+pytestmark = pytest.mark.real_time
+
+KEY: Final = key_text(1)
+HASH: Final = f"sha256:{hashlib.sha256(KEY.encode()).hexdigest()}"
+
+
+def config(engine: str, admin: str = "") -> str:
+    return (
+        f"server: {{engine: {engine}, drain-timeout: 1s}}\n"
+        f"admin: {{keys: [{{name: ops, role: write, hash: '{HASH}'}}]{admin}}}\n"
+        "routers: {demo: {load-balance: {chat: {providers: [echo]}}}}\n"
+    )
+
+
+def ask(port: int, path: str, method: str = "GET", body: str = "", key: str = KEY) -> tuple[int, dict[str, Any]]:
+    """On a connection of its own, which another worker may answer."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)) as connection:
+        connection.request(method, f"/admin/api{path}", body, {"authorization": f"Bearer {key}"})
+        reply = connection.getresponse()
+        content = reply.read()
+        return reply.status, json.loads(content)
+
+
+def test_it_is_on_the_port_of_the_gateway(engine: str, tmp_path: Path) -> None:
+    with start_gateway(tmp_path, config(engine), {}) as program:
+        assert ask(program.port, "/targets")[0] == 200
+        assert ask(program.port, "/targets", key="no")[0] == 401
+        assert f"{program.url}/admin/api" in program.output()
+
+
+def test_a_port_of_its_own_has_it_and_nothing_else(engine: str, tmp_path: Path) -> None:
+    port = unused_port()
+    with start_gateway(tmp_path, config(engine, f", port: {port}"), {}) as program:
+        program.wait_until(lambda: listens(port), "the admin port")
+        assert ask(port, "/targets")[0] == 200
+        assert ask(port, "/targets", key="no")[0] == 401
+        assert ask(program.port, "/targets")[0] == 404
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)) as connection:
+            connection.request("GET", "/livez", headers={"authorization": f"Bearer {KEY}"})
+            assert connection.getresponse().status == 404
+    assert not listens(port)
+
+
+def test_every_worker_answers_and_a_reload_is_of_all(engine: str, tmp_path: Path) -> None:
+    port = unused_port()
+    with start_gateway(tmp_path, config(engine, f", port: {port}"), {}, "--workers", "2") as program:
+        program.wait_until(lambda: listens(port), "the admin port")
+        seen: set[str] = set()
+
+        def both() -> bool:
+            status, page = ask(port, "/targets")
+            assert status == 200
+            seen.add(page["worker"])
+            return len(seen) == 2
+
+        program.wait_until(both, "both workers")
+        assert ask(port, "/reload", "POST")[0] == 200
+        program.wait_until(lambda: reloads(program) >= 3, "one reload that was asked for, and one of each worker")
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(engine: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    port = unused_port()
+    with start_gateway(tmp_path / "a", config(engine, f", port: {port}"), {}) as first:
+        first.wait_until(lambda: listens(port), "the admin port")
+        refused = pytest.raises(AssertionError, match=f"127.0.0.1:{port} cannot be listened on")
+        with refused, start_gateway(tmp_path / "b", config(engine, f", port: {port}"), {}):
+            pass
+
+
+def reloads(program: Program) -> float:
+    return program.metric('gateway_config_reloads_total{result="ok"}')
