@@ -338,29 +338,30 @@ global:
         f"{ROUTER}prices: {{vllm/*: {{input: '0.1', output: 0}}, openai: {{factor: '0.85'}}, openai/gpt-4o: {{input: 2}}}}",
         [],
     ),
-    "a price of nobody's": (f"{ROUTER}prices: {{opennai/gpt-4o: {{input: 1}}}}", ["1:10 provider-unknown"]),
-    "a price of no model": (f"{ROUTER}prices: {{openai/: {{input: 1}}}}", ["1:19 price-model"]),
-    "a price that is absurd": (f"{ROUTER}prices: {{openai/a: {{input: 100001}}}}", ["1:28 price-amount"]),
-    "a price without an end": (f"{ROUTER}prices: {{openai/a: {{input: .inf}}}}", ["1:28 price-amount"]),
+    "a price of nobody's": (f"{ROUTER}prices: {{opennai/gpt-4o: {{input: 1}}}}", ["2:10 provider-unknown"]),
+    "a price of no model": (f"{ROUTER}prices: {{openai/: {{input: 1}}}}", ["2:19 price-model"]),
+    "a price that is absurd": (f"{ROUTER}prices: {{openai/a: {{input: 100001}}}}", ["2:28 price-amount"]),
+    "a price without an end": (f"{ROUTER}prices: {{openai/a: {{input: .inf}}}}", ["2:28 bad-format"]),
+    "a price below nothing": (f"{ROUTER}prices: {{openai/a: {{input: '-1'}}}}", ["2:28 bad-format"]),
     "a price that is too fine": (
         f"{ROUTER}prices: {{openai/a: {{input: '0.0000000000001'}}}}",
-        ["1:28 price-amount"],
+        ["2:28 price-amount"],
     ),
     "a fee that is absurd": (
         f"{ROUTER}prices: {{openai/a: {{input: 1, request: 1001}}}}",
-        ["1:40 price-amount"],
+        ["2:40 price-amount"],
     ),
-    "a factor that is none": (f"{ROUTER}prices: {{openai: {{factor: 11}}}}", ["1:27 price-amount"]),
-    "a price of nothing": (f"{ROUTER}prices: {{openai/a: {{}}}}", ["1:10 price-empty"]),
+    "a factor that is none": (f"{ROUTER}prices: {{openai: {{factor: 11}}}}", ["2:27 price-amount"]),
+    "a price of nothing": (f"{ROUTER}prices: {{openai/a: {{}}}}", ["2:10 price-empty"]),
     "a price and a factor": (
         f"{ROUTER}prices: {{openai/a: {{input: 1, factor: 2}}}}",
-        ["1:31 price-twice"],
+        ["2:31 price-twice"],
     ),
-    "a price of output alone": (f"{ROUTER}prices: {{openai/a: {{output: 1}}}}", ["1:10 price-input"]),
-    "a factor of nothing": (f"{ROUTER}prices: {{openai/made-up: {{factor: 0.5}}}}", ["1:27 price-factor"]),
+    "a price of output alone": (f"{ROUTER}prices: {{openai/a: {{output: 1}}}}", ["2:10 price-input"]),
+    "a factor of nothing": (f"{ROUTER}prices: {{openai/made-up: {{factor: 0.5}}}}", ["2:27 price-factor"]),
     "a pattern that never counts": (
         f"{ROUTER}prices: {{openai/gpt-*: {{input: 1}}, openai/gpt-?*: {{input: 2}}}}",
-        ["1:10 price-inert"],
+        ["2:10 price-inert"],
     ),
     "a preference that nobody may have": (
         ROUTER.replace("a: {", "a: {optimize-for: {allow: []}, "),
@@ -600,7 +601,7 @@ providers:
         ROUTER + "auth: {mode: open}\nserver: {host: 0.0.0.0}\nadmin: {}",
         ["4:1 admin-open"],
     ),
-    "an admin port that others can reach": (ROUTER + "admin: {port: 9000, host: 0.0.0.0}", ["2:21 admin-open"]),
+    "an admin port that others can reach": (ROUTER + "admin: {port: 9000, host: 0.0.0.0}", ["2:27 admin-open"]),
     "an admin API on loopback beside a port that others can reach": (
         ROUTER + "auth: {mode: open}\nserver: {host: 0.0.0.0}\nadmin: {port: 9000, host: 127.0.0.1}",
         [],
@@ -611,14 +612,14 @@ providers:
         ROUTER
         + f"auth: {{mode: keys, keys: [{{name: ci, hash: 'sha256:{'0' * 64}'}}]}}\n"
         + f"admin: {{keys: [{{name: a, hash: 'sha256:{'0' * 64}'}}, {{name: a, hash: 'hmac-sha256:{'1' * 64}'}}]}}",
-        ["3:32 admin-key-twice", "3:X admin-key-twice", "3:Y pepper-missing"],
+        ["3:32 admin-key-twice", "3:115 admin-key-twice", "3:124 pepper-missing"],
     ),
     "an admin key that has expired": (
         ROUTER
         + f"admin: {{keys: [{{name: a, hash: 'sha256:{'0' * 64}', expires: 2026-01-31}},\n"
         + f" {{name: b, hash: 'sha256:{'1' * 64}', expires: 2027-01-20}},\n"
         + f" {{name: c, hash: 'sha256:{'2' * 64}', expires: 2027-02-30}}]}}",
-        ["2:116 key-expired", "3:99 key-expires", "4:99 moment-wrong"],
+        ["2:116 key-expired", "3:102 key-expires", "4:102 moment-wrong"],
     ),
     "a provider whose key nobody gave": (
         "routers: {a: {load-balance: {chat: {providers: [mistral, ollama, echo]}}}}",
