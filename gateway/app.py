@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assemble.access import key_set_name, secrets_of
 from gateway.assemble.house import House, assemble
+from gateway.assemble.sinks import sink_secrets
 from gateway.config.check import loaded_and_checked
 from gateway.config.load import Loaded
 from gateway.config.problem import ConfigError
@@ -33,7 +34,7 @@ from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
 from gateway.runtime import Runtime, system_clock
-from gateway.store.ledger.protocol import HasDatabase
+from gateway.store.ledger.writer import LedgerWriter
 from gateway.store.stores import Stores
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
@@ -127,7 +128,7 @@ class Gateway:
     def ledger(self) -> LedgerDatabase | None:
         """The open database of the ledger; None where none is kept."""
         sink = self.runtime.sinks.get("ledger")
-        return sink.database if isinstance(sink, HasDatabase) else None
+        return sink.database if isinstance(sink, LedgerWriter) else None
 
     def tell_others(self) -> None:
         """Let the other workers reload: the process above passes SIGHUP on to all of them."""
@@ -151,6 +152,7 @@ class Gateway:
                 # Warnings did not keep it from being served, and may stand before what did.
                 problems = tuple(str(problem) for problem in error.problems if problem.level == "error")
                 self.serving.rejected = problems
+                runtime.events.tell("config-rejected", "config", {"problems": len(problems), "first": problems[0]})
                 runtime.metrics.count_reload("rejected")
                 runtime.log.write(
                     "error",
@@ -172,11 +174,13 @@ class Gateway:
             runtime.adopt(house.pools)
             self.house = house
             if before is not None and house.stores is not before:
-                runtime.behind.start(_close_after([before], list(runtime.in_flight)))
+                runtime.behind.start(_close_after([before], list(runtime.in_flight)), surely=True)
             if replaced:
-                runtime.behind.start(_close_after(replaced, list(runtime.in_flight)))
+                runtime.behind.start(_close_after(replaced, list(runtime.in_flight)), surely=True)
             self.fetch_keys()
             self._close_token_sources()
+            if self.serving.rejected:
+                runtime.events.tell("config-restored", "config", {"config": house.hash})
             self.serving = _serving(house)
             self.serving.reload_seconds = took = runtime.clock.monotonic() - started
             runtime.metrics.count_reload("ok")
@@ -362,8 +366,11 @@ async def _close_after(replaced: Sequence[Stores | Sink], requests: list[asyncio
         if requests:
             await asyncio.wait(requests)
     finally:
-        for one in replaced:
-            await one.close()
+        # Also when the process ends meanwhile, and also those behind one that cannot be closed.
+        ends = await asyncio.gather(*(one.close() for one in replaced), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
 
 
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
@@ -382,5 +389,6 @@ def _secrets(house: House) -> list[str]:
     keys = [secret.reveal() for pool in house.pools.values() for secret in pool.secrets]
     keys += [secret.reveal() for secret in house.stores.secrets]
     keys += secrets_of(house.spec.auth)
+    keys += sink_secrets(house.spec)
     headers = [header for endpoint in house.endpoints.values() for header in endpoint.headers]
     return keys + [value for name, value in headers if any(word in name for word in _SECRET_WORDS)]

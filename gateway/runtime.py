@@ -58,9 +58,9 @@ class Behind:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, work: Coroutine[None, None, None]) -> bool:
-        """Do it soon. False when there is too much to do already: then it is not done at all."""
-        if len(self._tasks) >= BEHIND:
+    def start(self, work: Coroutine[None, None, None], *, surely: bool = False) -> bool:
+        """Do it soon. False when there is too much to do already: then it is not done at all, unless it must surely."""
+        if len(self._tasks) >= BEHIND and not surely:
             work.close()
             return False
         task = asyncio.get_running_loop().create_task(work)

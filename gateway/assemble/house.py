@@ -16,8 +16,9 @@ from gateway.assemble.access import explains, gate_of
 from gateway.assemble.audit import captures
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
+from gateway.assemble.ledger import ledger_layers
 from gateway.assemble.limits import UNIFIED_TAG, RouteLimits
-from gateway.assemble.pricing import pricing_for
+from gateway.assemble.pricing import preferences, pricing_for
 from gateway.assemble.sinks import sinks_for
 from gateway.assemble.stores import stores_for
 from gateway.assemble.traces import trace_layers
@@ -34,11 +35,13 @@ from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
 from gateway.pipeline.key_limits import KeyLimits
+from gateway.pipeline.preference import Preference
 from gateway.pipeline.recorder import Recorder
 from gateway.pipeline.route import Route
 from gateway.pipeline.settings import Carriage, Limits
 from gateway.pipeline.settlement import Settlement
-from gateway.policy.balance import balancer_for, integer_weights
+from gateway.pipeline.weighing import Weighing
+from gateway.policy.balance import balancer_for, integer_weights, is_by_cost
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
 from gateway.policy.networks import Networks
@@ -102,6 +105,7 @@ class _Assembly:
             layers.append(authenticate(gate))
         authenticated = bool(layers)
         layers[:0] = trace_layers(self._sinks)
+        layers += ledger_layers(self._spec, self._sinks)
         layers += self._rate_limits.everywhere()
         edge = Edge(
             self._runtime,
@@ -122,14 +126,19 @@ class _Assembly:
         for name, router in self._spec.routers.items():
             own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit, ("routers", name))
             kept = self._caches.of_route(name, router.cache)
-            handler = stack([*layers, *captures(self._spec, router), *kept, *own], self._router(name, router))
+            handler = stack(
+                [*layers, *captures(self._spec, router), *preferences(router), *kept, *own], self._router(name, router)
+            )
             finish = self._finishes(router)
             handlers[name] = handler, finish
             routers[name.encode()] = RouteApp(edge, name, handler, len("/router/") + len(name), finish=finish)
         limit = self._spec.unified_api.rate_limit
         own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", limit, ("unified-api",))
         kept = self._caches.of_route(UNIFIED_TAG, self._spec.unified_api.cache)
-        unified = stack([*layers, *captures(self._spec, self._spec.unified_api), *kept, *own], self._unified())
+        unified = stack(
+            [*layers, *captures(self._spec, self._spec.unified_api), *preferences(self._spec.unified_api), *kept, *own],
+            self._unified(),
+        )
         finish = self._finishes(self._spec.unified_api)
         named = self._spec.default_router
         at_root, root_finish = handlers[named] if named else (unified, finish)
@@ -248,6 +257,19 @@ class _Assembly:
 
     def _failover(
         self, candidates: Candidates, strategy: sp.Strategy, router: sp.Router, budget: RetryBudget
+    ) -> Handler:
+        wanted = router.optimize_for
+        usual = self._by_strategy(candidates, strategy, router, budget)
+        if wanted is None:
+            return usual
+        by_wish = {
+            "cost": self._by_strategy(candidates, "cost", router, budget),
+            "speed": self._by_strategy(candidates, "latency", router, budget),
+        }
+        return Preference(by_wish[wanted.default] if wanted.default else usual, by_wish)
+
+    def _by_strategy(
+        self, candidates: Candidates, strategy: sp.Strategy, router: sp.Router, budget: RetryBudget
     ) -> Failover:
         size = max((entry.index for entry in candidates.entries), default=0) + 1
         return Failover(
@@ -261,6 +283,7 @@ class _Assembly:
             key_limits=self._key_limits,
             strategy=strategy,
             prices=self._prices,
+            weigh=Weighing(self._prices, self._runtime) if is_by_cost(strategy) else None,
         )
 
     def _limits(self, router: sp.Router) -> Limits:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.assemble.alerts import alerts_for
 from gateway.assemble.audit import audit_for, levels_of
+from gateway.assemble.ledger import ledger_for, ledger_secrets
 from gateway.assemble.traces import traces_for
 from gateway.config import spec as sp
 from gateway.runtime import Runtime
@@ -13,6 +15,9 @@ from gateway.telemetry.sinks import Settings, Sinks
 def sinks_for(spec: sp.Spec, runtime: Runtime) -> Sinks:
     """The sinks that a spec asks for. Those in use with the same settings stay the same."""
     made: dict[str, tuple[Settings, Sink]] = {}
+    ledger = spec.ledger
+    if ledger is not None:
+        made["ledger"] = runtime.sinks.kept_or_made("ledger", ledger, lambda: ledger_for(ledger, runtime))
     audit = spec.audit
     if audit is not None:
         levels = levels_of(spec)
@@ -20,4 +25,15 @@ def sinks_for(spec: sp.Spec, runtime: Runtime) -> Sinks:
     traces = spec.traces
     if traces is not None:
         made["traces"] = runtime.sinks.kept_or_made("traces", traces, lambda: traces_for(traces, runtime))
+    alerts = spec.alerts
+    if alerts is not None:
+        made["alerts"] = runtime.sinks.kept_or_made("alerts", alerts, lambda: alerts_for(alerts, runtime))
     return Sinks(made)
+
+
+def sink_secrets(spec: sp.Spec) -> list[str]:
+    """What no log may show of `alerts:`, `ledger:` and `traces:`."""
+    webhooks = spec.alerts.webhooks if spec.alerts is not None else ()
+    found = [webhook.url for webhook in webhooks] + ledger_secrets(spec)
+    found += [webhook.secret for webhook in webhooks if webhook.secret]
+    return found + (list(spec.traces.headers.values()) if spec.traces is not None else [])

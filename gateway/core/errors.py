@@ -34,7 +34,7 @@ class Code(NamedTuple):
 
     status: int
     family: Literal[
-        "invalid", "auth", "forbidden", "not-found", "too-large", "rate-limit", "unavailable", "timeout", "server"
+        "invalid", "auth", "forbidden", "not-found", "too-large", "quota", "rate-limit", "unavailable", "timeout", "server"
     ]
 
 
@@ -43,6 +43,7 @@ CODES: Final[dict[str, Code]] = {
     "invalid_request": Code(400, "invalid"),
     "model_required": Code(400, "invalid"),
     "unsupported_feature": Code(400, "invalid"),
+    "no_rule_matched": Code(400, "invalid"),
     "path_invalid": Code(400, "invalid"),
     "router_name_invalid": Code(404, "not-found"),
     "router_not_found": Code(404, "not-found"),
@@ -61,6 +62,8 @@ CODES: Final[dict[str, Code]] = {
     "auth_unavailable": Code(503, "unavailable"),
     "no_eligible_target": Code(503, "unavailable"),
     "draining": Code(503, "unavailable"),
+    "insufficient_quota": Code(402, "quota"),
+    "budget_exceeded": Code(429, "quota"),
     "rate_limited": Code(429, "rate-limit"),
     "request_exceeds_limit": Code(413, "too-large"),
     "store_unavailable": Code(503, "unavailable"),
@@ -75,6 +78,7 @@ CODES: Final[dict[str, Code]] = {
     "upstream_cut": Code(502, "server"),
     "upstream_stalled": Code(504, "timeout"),
     "deadline_exceeded": Code(504, "timeout"),
+    "ledger_full": Code(503, "unavailable"),
     "ledger_off": Code(404, "not-found"),
     "ledger_unavailable": Code(503, "unavailable"),
     "config_rejected": Code(409, "invalid"),

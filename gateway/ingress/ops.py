@@ -18,10 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway import __version__
+from gateway.core.money import in_dollars
 from gateway.ingress.body import Receive, Scope, Send
 from gateway.pipeline.endpoint import Endpoint
 from gateway.policy.key_pool import KeyPool
 from gateway.runtime import Runtime
+from gateway.store.ledger.writer import LedgerWriter
 from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
 from gateway.telemetry.metrics import Sample
 
@@ -99,6 +101,9 @@ class Ops:
         yield "gateway_routers", (), len(serving.routers)
         stores = runtime.stores
         yield "gateway_store_up", (), float(stores is None or stores.trouble() is None)
+        ledger = runtime.sinks.get("ledger")
+        if isinstance(ledger, LedgerWriter):
+            yield from ledger.gauges()
         yield "gateway_resident_bytes", (), _resident_bytes()
 
     def _livez(self) -> Response:
@@ -131,6 +136,10 @@ class Ops:
             page["problems"] = [self._runtime.log.redact(problem) for problem in serving.rejected]
         if trouble is not None:
             page["store"] = trouble
+        sinks = self._sink_troubles()
+        if sinks:
+            # None of them keeps anybody from being served.
+            page["sinks"] = sinks
         return _json(page, 200 if status == "ready" else 503)
 
     def _health(self) -> Response:
@@ -148,7 +157,8 @@ class Ops:
         )
         active = sum(state == "active" for states in keys.values() for state in states.values())
         total = sum(len(states) for states in keys.values())
-        healthy = not open_targets and not serving.rejected and active == total
+        sinks = self._sink_troubles()
+        healthy = not sinks and not open_targets and not serving.rejected and active == total
         return _json(
             {
                 "status": "healthy" if healthy else "degraded",
@@ -157,13 +167,21 @@ class Ops:
                 "config_rejected": bool(serving.rejected),
                 "uptime_seconds": round(now - self._started, 1),
                 "total_requests": self._runtime.metrics.total_requests,
+                "total_cost": in_dollars(self._runtime.metrics.total_cost),
+                "total_saved": in_dollars(self._runtime.metrics.total_saved),
+                "unpriced_requests": self._runtime.metrics.total_unpriced,
                 "in_flight": len(self._runtime.in_flight),
                 "active_keys": active,
                 "keys": keys,
                 "open_breakers": open_targets,
+                **({"sinks": sinks} if sinks else {}),
                 "routers": serving.routers,
             }
         )
+
+    def _sink_troubles(self) -> dict[str, str]:
+        runtime = self._runtime
+        return {name: runtime.log.redact(trouble) for name, trouble in runtime.sinks.troubles().items()}
 
     def _metrics(self) -> Response:
         workers = [self.samples(), *(self._snapshots.others() if self._snapshots is not None else ())]

@@ -22,9 +22,17 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 _FAMILY_OF = {family.name + suffix: family for family in FAMILIES.values() for suffix in _SUFFIXES[family.kind]}
 _MOST = frozenset(
-    ("gateway_breaker_state", "gateway_config_info", "gateway_config_reload_seconds", "gateway_routers", "gateway_keys")
+    (
+        "gateway_breaker_state",
+        "gateway_config_info",
+        "gateway_config_reload_seconds",
+        "gateway_routers",
+        "gateway_keys",
+        "gateway_ledger_spool_bytes",
+        "gateway_ledger_lag_seconds",
+    )
 )
-_LEAST = frozenset(("gateway_config_last_reload_successful", "gateway_store_up"))
+_LEAST = frozenset(("gateway_config_last_reload_successful", "gateway_store_up", "gateway_ledger_up"))
 _LIVE_ONLY = frozenset(family.name for family in FAMILIES.values() if family.kind == "gauge")
 
 Table = dict[tuple[str, tuple[str, ...]], float]

@@ -85,6 +85,11 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_store_errors", "counter", "Calls of the shared store that failed, by why.", ("kind",)),
         Family("gateway_trace_spans", "counter", "Spans of sampled requests, by what became of them.", ("result",)),
         Family("gateway_alerts", "counter", "Alerts to webhooks, by what became of them.", ("kind", "result")),
+        Family("gateway_ledger_rows", "counter", "Rows of the ledger, by what became of them.", ("result",)),
+        Family("gateway_ledger_up", "gauge", "1 when the ledger's database takes rows, 0 when it is away.", ()),
+        Family("gateway_ledger_queue_rows", "gauge", "Rows that wait in memory.", ()),
+        Family("gateway_ledger_spool_bytes", "gauge", "Bytes that wait in the spool.", ()),
+        Family("gateway_ledger_lag_seconds", "gauge", "Age of the oldest row that is not in the database yet.", ()),
         Family("gateway_audit_lines", "counter", "Lines of the audit log, by what became of them.", ("result",)),
         Family("gateway_resident_bytes", "gauge", "Resident memory of all workers.", ()),
     )

@@ -65,7 +65,7 @@ Labels = tuple[str, str, str, str, int, str]
 
 
 class Metrics:
-    """The process's counters. total_saved: nano-USD."""
+    """The process's counters. total_cost, total_saved: nano-USD."""
 
     def __init__(self) -> None:
         # A cell is one piece of memory: with a thousand routers asked in turn, every object that is a router's own is a
@@ -85,9 +85,12 @@ class Metrics:
         # Of another thread: no key is ever added.
         self._audit_lines = {"written": 0, "dropped": 0, "failed": 0}
         self._spans: dict[str, int] = {}
+        self._ledger_rows: dict[str, int] = {}
         self._alerts: dict[tuple[str, str], int] = {}
         self.total_requests = 0
+        self.total_cost = 0
         self.total_saved = 0
+        self.total_unpriced = 0
 
     def settle(self, exchange: Exchange) -> None:
         """Count one exchange, when everything about it is known."""
@@ -148,12 +151,14 @@ class Metrics:
 
     def count_unpriced(self, router: str, provider: str, model: str) -> None:
         """A request that used something whose price is not known."""
+        self.total_unpriced += 1
         self._add(self._unpriced, self._bounded(self._unpriced, (router, provider, model)))
 
     def count_cost(self, router: str, provider: str, model: str, nano: int) -> None:
         """What a request has cost."""
         key = self._bounded(self._costs, (router, provider, model))
         self._costs[key] = self._costs.get(key, 0) + nano
+        self.total_cost += nano
 
     def count_saved(self, router: str, by: str, nano: int) -> None:
         """What was not spent for a request, and why: `cache`, `target` or `free-key`."""
@@ -171,6 +176,11 @@ class Metrics:
     def count_alert(self, kind: str, result: str) -> None:
         """result: `delivered`, `failed`, `dropped` or `repeated`."""
         self._add(self._alerts, (kind, result))
+
+    def count_ledger(self, result: str, rows: int) -> None:
+        """Rows of the ledger, and what became of them."""
+        if rows:
+            self._ledger_rows[result] = self._ledger_rows.get(result, 0) + rows
 
     def count_audit(self, result: str, lines: int) -> None:
         """Lines of the audit log. result: `written`, `dropped` or `failed`."""
@@ -215,6 +225,8 @@ class Metrics:
             yield "gateway_saved_usd_total", saved, nano / NANO
         for result, count in self._reloads.items():
             yield "gateway_config_reloads_total", (result,), count
+        for result, count in self._ledger_rows.items():
+            yield "gateway_ledger_rows_total", (result,), count
         for result, count in self._audit_lines.items():
             if count:
                 yield "gateway_audit_lines_total", (result,), count

@@ -73,7 +73,7 @@ class PostgresLedger:
     """dsn: the address with its password. place: the same without one, for messages. timeout: seconds that a call may
     take; migrations and retention may take ten times as long."""
 
-    def __init__(self, dsn: Secret, place: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, dsn: Secret, place: str, *, timeout: float = 5.0) -> None:
         self._dsn = dsn
         self._place = place
         self._timeout = timeout

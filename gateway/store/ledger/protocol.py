@@ -7,7 +7,7 @@ nano-USD; no method reads a table into memory.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -161,14 +161,6 @@ class LedgerDatabase(Protocol):
         ...
 
     async def status(self) -> LedgerStatus: ...
-
-
-@runtime_checkable
-class HasDatabase(Protocol):
-    """Whoever writes to a ledger, and can be asked for it."""
-
-    @property
-    def database(self) -> LedgerDatabase: ...
 
 
 def cursor_of(record: Record) -> str:

@@ -8,10 +8,10 @@ is synced, a few times a second.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -74,18 +74,19 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = _Thread(path, "ledger-writer")
-        self._reader = _Thread(path, "ledger-reader")
+        self._writer = _Thread(path, "ledger-writer", _migrate)
+        self._reader = _Thread(path, "ledger-reader", lambda connection: ())
 
     async def open(self) -> None:
-        await self.migrate()
+        await self._writer.run(lambda connection: None)
 
     async def close(self) -> None:
         await self._writer.close()
         await self._reader.close()
 
     async def migrate(self) -> tuple[str, ...]:
-        return await self._writer.run(_migrate)
+        before = self._writer.prepared
+        return (await self._writer.run(lambda connection: self._writer.prepared))[len(before) :]
 
     async def insert(self, records: Sequence[Record]) -> int:
         return await self._writer.run(lambda connection: _insert(connection, records))
@@ -137,25 +138,34 @@ class SqliteLedger:
 
 
 class _Thread:
-    """A thread and its connection, made when it is first asked."""
+    """A thread and its connection, made when it is first asked. prepare: what is done with each new one; what it
+    returns is in `prepared`."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, prepare: Callable[[sqlite3.Connection], tuple[str, ...]]) -> None:
         self._path = path
+        self._prepare = prepare
+        self.prepared: tuple[str, ...] = ()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, ask: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, ask)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, ask)
+        except RuntimeError as closed:
+            raise LedgerDown(f"{self._path}: {closed}") from closed
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._disconnect)
+        with contextlib.suppress(RuntimeError):
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._disconnect)
         self._pool.shutdown(wait=False)
 
     def _ask(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            if self._connection is None:
-                self._connection = _connect(self._path)
-            return ask(self._connection)
+            connection = self._connection
+            if connection is None:
+                connection = self._connection = _connect(self._path)
+                self.prepared += self._prepare(connection)
+            return ask(connection)
         except _REFUSALS as error:
             raise RecordsRefused(f"{type(error).__name__}: {error}") from error
         except (sqlite3.Error, OSError) as error:
@@ -183,7 +193,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
+@contextlib.contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
