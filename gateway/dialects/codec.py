@@ -7,8 +7,12 @@ for a provider's; nothing else leaves a codec, whatever bytes it was given.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NoReturn, Protocol
 
+import msgspec
+
+from gateway.core.errors import GatewayError
 from gateway.core.exchange import Call, Headers
 from gateway.dialects.canonical import Answer, Echo, Encoded, Event, Request, TargetFacts
 
@@ -36,24 +40,41 @@ class StreamWriter(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """One wire format of chat. headers: of the reply, lower case."""
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire format of chat, as its functions. name: `openai-chat`, `openai-responses`, `anthropic`, `gemini`,
+    `cohere`, `bedrock`, `ollama`. headers: of the reply, lower case.
+
+    write_request never raises: what cannot be written is in the losses. write_reply writes every field that the
+    dialect's schema demands, null ones included.
+    """
 
     name: str
-    """`openai-chat`, `openai-responses`, `anthropic`, `gemini`, `cohere`, `bedrock`, `ollama`."""
+    read_request: Callable[[bytes, Call], Request]
+    write_request: Callable[[Request, TargetFacts], Encoded]
+    read_reply: Callable[[bytes, Headers], Answer]
+    write_reply: Callable[[Answer, Echo], bytes]
+    stream_reader: Callable[[Headers], StreamReader]
+    stream_writer: Callable[[Echo], StreamWriter]
 
-    def read_request(self, body: bytes, call: Call) -> Request: ...
 
-    def write_request(self, request: Request, facts: TargetFacts) -> Encoded:
-        """Never raises: what cannot be written is in the losses."""
-        ...
+def provider_codec(
+    name: str,
+    *,
+    write_request: Callable[[Request, TargetFacts], Encoded],
+    read_reply: Callable[[bytes, Headers], Answer],
+    stream_reader: Callable[[Headers], StreamReader],
+) -> Codec:
+    """A format that is spoken to providers, and that no client is answered in."""
 
-    def read_reply(self, body: bytes, headers: Headers) -> Answer: ...
+    def refuse(of: object, told: object = None) -> NoReturn:
+        raise GatewayError("operation_not_served", f"{name.capitalize()}'s own chat is translated for providers alone.")
 
-    def write_reply(self, answer: Answer, echo: Echo) -> bytes:
-        """A reply with every field that the dialect's schema demands, null ones included."""
-        ...
-
-    def stream_reader(self, headers: Headers) -> StreamReader: ...
-
-    def stream_writer(self, echo: Echo) -> StreamWriter: ...
+    return Codec(
+        name=name,
+        read_request=refuse,
+        write_request=write_request,
+        read_reply=read_reply,
+        write_reply=refuse,
+        stream_reader=stream_reader,
+        stream_writer=refuse,
+    )

@@ -16,7 +16,7 @@ from gateway.core.exchange import Call, Headers
 from gateway.core.usage import Usage
 from gateway.dialects.body import read
 from gateway.dialects.canonical import Answer, Echo, Encoded, Request, TargetFacts
-from gateway.dialects.codec import Codec, StreamReader, StreamWriter
+from gateway.dialects.codec import Codec
 
 _Members = dict[str, msgspec.Raw]
 _MEMBERS: Final = msgspec.json.Decoder(_Members)
@@ -41,63 +41,54 @@ class _Said(msgspec.Struct, gc=False):
 _SAID: Final = msgspec.json.Decoder(_Said)
 
 
-class CountCodec:
+def _counting(
+    chat: Codec,
+    wrap: Callable[[bytes, str], bytes],
+    unwrap: Callable[[bytes], bytes],
+    told: Callable[[int], object],
+) -> Codec:
     """A chat codec's requests, and replies that are a number. wrap: the chat body as it is asked to be counted.
     unwrap: the other way. told: the reply for a count."""
 
-    def __init__(
-        self,
-        chat: Codec,
-        wrap: Callable[[bytes, str], bytes],
-        unwrap: Callable[[bytes], bytes],
-        told: Callable[[int], object],
-    ) -> None:
-        self.name = chat.name
-        self._chat = chat
-        self._wrap = wrap
-        self._unwrap = unwrap
-        self._told = told
+    def read_request(body: bytes, call: Call) -> Request:
+        return chat.read_request(unwrap(body), call)
 
-    def read_request(self, body: bytes, call: Call) -> Request:
-        return self._chat.read_request(self._unwrap(body), call)
+    def write_request(request: Request, facts: TargetFacts) -> Encoded:
+        encoded = chat.write_request(request, facts)
+        return msgspec.structs.replace(encoded, body=wrap(encoded.body, facts.model), format_tool="")
 
-    def write_request(self, request: Request, facts: TargetFacts) -> Encoded:
-        encoded = self._chat.write_request(request, facts)
-        return msgspec.structs.replace(encoded, body=self._wrap(encoded.body, facts.model), format_tool="")
+    def write_reply(answer: Answer, echo: Echo) -> bytes:
+        return _encode(told(answer.usage.input if answer.usage is not None else 0))
 
-    def read_reply(self, body: bytes, headers: Headers) -> Answer:
-        try:
-            said = _SAID.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise UpstreamFault("malformed", "The reply to a count of tokens cannot be read.") from None
-        count = said.input_tokens if said.input_tokens is not None else said.total_tokens
-        if count is None or count < 0:
-            raise UpstreamFault("malformed", "The reply to a count of tokens has no number in it.")
-        return Answer(usage=Usage(input=count))
+    return msgspec.structs.replace(
+        chat, read_request=read_request, write_request=write_request, read_reply=_read_count, write_reply=write_reply
+    )
 
-    def write_reply(self, answer: Answer, echo: Echo) -> bytes:
-        return _encode(self._told(answer.usage.input if answer.usage is not None else 0))
 
-    def stream_reader(self, headers: Headers) -> StreamReader:
-        return self._chat.stream_reader(headers)
-
-    def stream_writer(self, echo: Echo) -> StreamWriter:
-        return self._chat.stream_writer(echo)
+def _read_count(body: bytes, headers: Headers) -> Answer:
+    try:
+        said = _SAID.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise UpstreamFault("malformed", "The reply to a count of tokens cannot be read.") from None
+    count = said.input_tokens if said.input_tokens is not None else said.total_tokens
+    if count is None or count < 0:
+        raise UpstreamFault("malformed", "The reply to a count of tokens has no number in it.")
+    return Answer(usage=Usage(input=count))
 
 
 def anthropic_counting(chat: Codec) -> Codec:
     """`/messages/count_tokens`."""
-    return CountCodec(chat, _for_anthropic, _as_it_is, lambda count: {"input_tokens": count})
+    return _counting(chat, _for_anthropic, _as_it_is, lambda count: {"input_tokens": count})
 
 
 def gemini_counting(chat: Codec) -> Codec:
     """`:countTokens`, where the request may stand in `generateContentRequest`."""
-    return CountCodec(chat, _for_gemini, _of_gemini, lambda count: {"totalTokens": count})
+    return _counting(chat, _for_gemini, _of_gemini, lambda count: {"totalTokens": count})
 
 
 def responses_counting(chat: Codec) -> Codec:
     """`/responses/input_tokens`."""
-    return CountCodec(
+    return _counting(
         chat, _for_responses, _as_it_is, lambda count: {"object": "response.input_tokens", "input_tokens": count}
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import UpstreamFault
+from gateway.core.exchange import Headers
 from gateway.dialects.anthropic.seal import OWN, sealed, sealed_call, sealed_redacted
 from gateway.dialects.anthropic.words import (
     EMPTY,
@@ -60,7 +61,7 @@ class Reply(msgspec.Struct, gc=False):
 _REPLY: Final = msgspec.json.Decoder(Reply)
 
 
-def read_reply(body: bytes) -> Answer:
+def read_reply(body: bytes, headers: Headers) -> Answer:
     """Raises UpstreamFault: malformed, or what an error in the body stands for."""
     try:
         reply = _REPLY.decode(body)

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.core.exchange import Headers
 from gateway.dialects.anthropic.reply import StopDetails, read_block
 from gateway.dialects.anthropic.seal import OWN
 from gateway.dialects.anthropic.words import STOPS, UNREADABLE, Block, Quote, is_object, read_citation
@@ -75,7 +76,7 @@ class MessagesReader(FramedReader):
 
     __slots__ = ("_counted", "_finished", "_next", "_parts", "_silent", "_started")
 
-    def __init__(self) -> None:
+    def __init__(self, headers: Headers) -> None:
         super().__init__()
         self._parts: dict[int, int] = {}
         """The part that each open block is; a block that is no part is not in here."""

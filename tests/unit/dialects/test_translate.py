@@ -29,7 +29,7 @@ from gateway.dialects.canonical import (
     Tool,
     ToolUse,
 )
-from gateway.dialects.codec import StreamReader, StreamWriter
+from gateway.dialects.codec import Codec, StreamReader, StreamWriter
 from gateway.dialects.format_tool import FormatTool, without_tool
 from gateway.dialects.formats import Format
 from gateway.dialects.translate import StreamTranslation, Translation, Way, write
@@ -42,11 +42,18 @@ _SENT: list[list[Event]] = []
 class Plain:
     """A format whose wire is the canonical form itself."""
 
-    name = "plain"
-
     def __init__(self, losses: tuple[Loss, ...] = ()) -> None:
         self.losses = losses
         self.echoes: list[Echo] = []
+        self.codec = Codec(
+            name="plain",
+            read_request=self.read_request,
+            write_request=self.write_request,
+            read_reply=self.read_reply,
+            write_reply=self.write_reply,
+            stream_reader=self.stream_reader,
+            stream_writer=self.stream_writer,
+        )
 
     def read_request(self, body: bytes, call: Call) -> Request:
         return Request(model=call.model, messages=())
@@ -86,8 +93,8 @@ class _Writer:
 
 def way(provider: Plain, client: Plain, tools: bool | None = None) -> Way:
     return Way(
-        Format(dialect="openai", operation="chat", codec=client, suffix="/a", stream_suffix="/a"),
-        Format(dialect="anthropic", operation="messages", codec=provider, suffix="/b", stream_suffix="/b"),
+        Format(dialect="openai", operation="chat", codec=client.codec, suffix="/a", stream_suffix="/a"),
+        Format(dialect="anthropic", operation="messages", codec=provider.codec, suffix="/b", stream_suffix="/b"),
         TargetFacts(model="answers", tools=tools),
     )
 
