@@ -75,7 +75,8 @@ class LimitStore(Protocol):
     of them a shadow; None where it does not know one of them yet.
     """
 
-    hold: Callable[[Sequence[Take]], Held | None] | None
+    @property
+    def hold(self) -> Callable[[Sequence[Take]], Held | None] | None: ...
 
     async def take(self, takes: Sequence[Take]) -> Grant:
         """Take of all buckets in one atomic step, or of none; their keys are distinct. A shadow bucket without room
