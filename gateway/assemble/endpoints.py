@@ -7,13 +7,13 @@ address, surfaces and keys are when the two sources are put together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.assemble.address import Address
+from gateway.assemble.alerts import noticing
 from gateway.assemble.lenders import Lenders
 from gateway.config import spec as sp
 from gateway.core.exchange import Dialect, Operation
@@ -43,6 +43,7 @@ class Endpoints:
         self._runtime = runtime
         self._env = env
         self._lenders = Lenders(runtime, env)
+        self._notice = noticing(runtime)
         self.pools: dict[str, KeyPool] = {}
         self.by_name: dict[str, Endpoint] = {}
         for name in (*CATALOG, *(name for name in spec.providers if name not in CATALOG)):
@@ -132,7 +133,7 @@ class Endpoints:
             find_model=lambda model: _find_model((row, *vendors), model),
             missing_key_hint="" if secrets else self._lenders.problems.get(name) or _hint(name, row, missing),
             exact_prefix=base_url is not None,
-            notice=partial(self._runtime.log.write, "warning"),
+            notice=self._notice,
             sign=(
                 Proof(self._runtime.clock.wall, signs=auth == "sigv4", region=region_of(origin) or region)
                 if auth == "sigv4" or any(isinstance(secret, LentSecret) for secret in secrets)

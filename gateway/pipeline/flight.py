@@ -81,6 +81,8 @@ class Flight:
         elif verdict.key == "quarantine":
             pool.quarantine(self.key, now)
             self._tell("provider key quarantined", {"key": self.key.name, "status": fault.status})
+        if verdict.key != "none" and not pool.available(now):
+            self._tell("provider keys exhausted", {"keys": len(pool), "seconds": round(pool.soonest(now) or 0.0, 3)})
         breaker = self.target.load.breaker
         # Blamed or not, an attempt that failed fast must not look like a fast target. How long a stream went on
         # before it broke says nothing of the wait for its first event.

@@ -1,5 +1,5 @@
 """A small document, read whole over the transport that reaches the providers. Never on the path of a request that can
-do without it; bounded in time and size."""
+do without it; bounded in time and size. And one that is posted, of whose answer the status is all."""
 
 from __future__ import annotations
 
@@ -52,6 +52,24 @@ async def ask(
             return Answer(reply.status, reply.headers, await _read(reply))
     except TimeoutError:
         raise FetchError(f"no answer within {TIMEOUT:g} s") from None
+    except (UpstreamFault, ValueError) as failure:
+        raise FetchError(str(failure) or type(failure).__name__) from None
+    finally:
+        if reply is not None and reply.close is not None:
+            await reply.close()
+
+
+async def post(transport: Transport, url: str, headers: Sequence[tuple[str, str]], body: bytes, limit: float) -> int:
+    """The status by which a document is taken, within `limit` seconds; no redirect is followed, and what the answer
+    says is not read. FetchError where there is none."""
+    request = UpstreamRequest("POST", url, list(headers), body, True, limit, silence=2 * limit)
+    reply: UpstreamReply | None = None
+    try:
+        async with asyncio.timeout(limit):
+            reply = await transport.send(request)
+            return reply.status
+    except TimeoutError:
+        raise FetchError(f"no answer within {limit:g} s") from None
     except (UpstreamFault, ValueError) as failure:
         raise FetchError(str(failure) or type(failure).__name__) from None
     finally:

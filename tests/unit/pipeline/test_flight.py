@@ -253,6 +253,7 @@ def heard(aim: Target) -> list[tuple[str, Mapping[str, str | int | float]]]:
 
 def test_a_quarantined_key_is_told_of_by_its_name() -> None:
     aim = target()
+    aim.endpoint.pool = KeyPool([Secret(f"k{n}", "v") for n in range(2)], 60.0, 300.0)
     told = heard(aim)
     flight = fly(aim)
     fail(flight, "unauthorized", NOW, status=401)
@@ -261,6 +262,19 @@ def test_a_quarantined_key_is_told_of_by_its_name() -> None:
             "provider key quarantined",
             {"provider": "openai", "model": "gpt-4o", "key": flight.key.name, "status": 401},
         )
+    ]
+
+
+def test_a_pool_is_told_of_when_its_last_key_rests() -> None:
+    aim = target()
+    aim.endpoint.pool = KeyPool([Secret(f"k{n}", "v") for n in range(2)], 60.0, 300.0)
+    told = heard(aim)
+    first, second = fly(aim), fly(aim)
+    fail(first, "rate-limited", NOW)
+    assert told == []
+    fail(second, "rate-limited", NOW + 20)
+    assert told == [
+        ("provider keys exhausted", {"provider": "openai", "model": "gpt-4o", "keys": 2, "seconds": 40.0}),
     ]
 
 
