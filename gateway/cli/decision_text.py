@@ -18,6 +18,8 @@ _HOW: Final = {
     "balanced-latency": "the faster of two drawn by chance; before any answer, each is tried in turn",
     "model-latency": "the faster of two drawn by chance; before any answer, each is tried in turn",
     "priority": "in the order of priority and of the list",
+    "cost": "the cheapest for this request; among equals the faster of two",
+    "model-cost": "the cheapest for this request; among equals the faster of two",
     "least-busy": "whoever has the fewest requests under way",
 }
 _MOST: Final = 8

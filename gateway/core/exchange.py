@@ -72,7 +72,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 class Attempt(msgspec.Struct, gc=False):
     """One try upstream. Times are clock seconds; first_byte is 0 until there was one. model is what
-    was asked for, label the same for metrics: a known name or `other`. free: the key is one that nothing is paid for. origin: where it went."""
+    was asked for, label the same for metrics: a known name or `other`. free: the key is one that nothing is paid for.
+    origin: where it went."""
 
     provider: str
     model: str
@@ -112,7 +113,9 @@ class Exchange(msgspec.Struct, eq=False):
 
     path is the api path after the mount, raw and undecoded, with its leading slash. started is
     clock time, wall is Unix time, both in seconds. caller is the name of the gateway key, or ``. rule: what chose the
-    model where a rule did. cost is in nano-USD, once somebody has asked for it; price_source: where the price is from.
+    model where a rule did; chosen: the list of targets that it chose, as text, and likely: the first of them, which
+    estimates go by. optimize_for: what the client would rather have, `cost` or `speed`, where it may say so.
+    cost is in nano-USD, once somebody has asked for it; price_source: where the price is from.
     cache: what the cache did, as the client is told. spared: what its answer has used when it was fetched; or the
     exchange that fetches it now. saved: nano-USD that were not spent, thanks to saved_by.
     charged: its cost is taken from a prepaid balance or a budget, so its row must outlive the process.
@@ -143,6 +146,9 @@ class Exchange(msgspec.Struct, eq=False):
     project: str = ""
     access: Access | None = None
     rule: str = ""
+    chosen: str = ""
+    likely: str = ""
+    optimize_for: str = ""
     attempts: list[Attempt] = []
     provider: str = ""
     model: str = ""

@@ -53,6 +53,20 @@ def without_model(body: bytes, members: Mapping[str, str]) -> bytes:
     return _encode({**said, **found})
 
 
+def without_text(body: bytes, name: str) -> tuple[bytes, str | None]:
+    """The body without a top-level member, and the member's value: `` where that is no string, None where there is no
+    such member.
+
+    GatewayError("malformed_body") when the body is not a JSON object.
+    """
+    found = read(_MEMBERS, body)
+    value = found.pop(name, None)
+    if value is None:
+        return body, None
+    said = msgspec.json.decode(value)
+    return _encode(found), said if isinstance(said, str) else ""
+
+
 def with_multipart_model(body: bytes, content_type: bytes, new: str) -> bytes:
     """The form with its field `model` set to `new`; put in front when there is none.
 

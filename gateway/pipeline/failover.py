@@ -9,7 +9,7 @@ fault is a row of policy.retry's table; this file only carries it out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from types import MappingProxyType
 from typing import Final
@@ -37,11 +37,14 @@ from gateway.pipeline.outcome import (
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.target import Target
 from gateway.pipeline.trace import note_route, note_targets
-from gateway.policy.balance import Balancer, Strategy
+from gateway.policy.balance import Balancer, Strategy, cheapest
 from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
 from gateway.policy.selection import Reason, Refusal
 from gateway.providers.prices import SHIPPED_BOOK, PriceBook
+
+Weigh = Callable[[Exchange, Sequence[Target]], list[int | None]]
+"""What a request is thought to cost at each of these targets, in nano-USD; None where that is not known."""
 
 _COUNTS = tuple(str(n).encode() for n in range(64))
 NO_WAITS: Final[Mapping[KeyPool, float]] = MappingProxyType({})
@@ -53,7 +56,7 @@ class Failover:
 
     __slots__ = (
         "_balancer", "_budget", "_candidates", "_carriage", "_chance", "_dispatch", "_key_limits", "_limits", "_now",
-        "_prices", "_retry", "_strategy",
+        "_prices", "_retry", "_strategy", "_weigh",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +72,7 @@ class Failover:
         key_limits: KeyLimits | None = None,
         strategy: Strategy = "priority",
         prices: PriceBook = SHIPPED_BOOK,
+        weigh: Weigh | None = None,
     ) -> None:
         self._now = clock.monotonic
         self._chance = clock.chance
@@ -81,6 +85,7 @@ class Failover:
         self._key_limits = key_limits
         self._strategy: Strategy = strategy
         self._prices = prices
+        self._weigh = weigh
         self._dispatch = Dispatch(clock, limits, retry, carriage)
 
     async def __call__(self, exchange: Exchange) -> Reply:
@@ -104,8 +109,10 @@ class Failover:
         if plan.translates:
             original = Original(exchange, self._carriage)
             target = self._first_that_fits(exchange, plan, usable, original, now)
-        else:
+        elif self._weigh is None:
             target = self._balancer.pick(usable, exchange.call.stream, now, self._chance)
+        else:
+            target = self._choose(exchange, usable, now)
         key = target.endpoint.pool.pick(now)
         assert key is not None
         if key.room is not None:
@@ -184,7 +191,7 @@ class Failover:
             if target not in tried:
                 tried.append(target)
             now = self._now()
-            chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange.call.stream, original)
+            chosen = self._next(plan, target, judged, tried, excluded, keys_tried, now, exchange, original)
             wait = 0.0
             if chosen is None:
                 if not self._may_repeat(target, judged, tried, excluded, exchange):
@@ -241,7 +248,7 @@ class Failover:
         excluded: Sequence[Target],
         keys_tried: dict[str, set[str]],
         now: float,
-        streamed: bool,
+        exchange: Exchange,
         original: Original | None,
     ) -> tuple[Target, PoolKey | None] | None:
         """The same target with its next key, or another target, or None."""
@@ -251,7 +258,7 @@ class Failover:
                 return target, key
         if not (judged.another_target or judged.larger_context):
             return None
-        chosen = self._pick(self._usable(plan, tried, excluded, now), streamed, now, original)
+        chosen = self._pick(self._usable(plan, tried, excluded, now), exchange, now, original)
         return None if chosen is None else (chosen, None)
 
     def _usable(self, plan: Plan, tried: Sequence[Target], excluded: Sequence[Target], now: float) -> list[Target]:
@@ -289,7 +296,7 @@ class Failover:
                 key = pool.pick(self._now(), full)
             now = self._now()
             usable = [t for t in usable if t.endpoint.pool is not pool and t.endpoint.pool.available(now)]
-            chosen = self._pick(usable, exchange.call.stream, now, original)
+            chosen = self._pick(usable, exchange, now, original)
             if chosen is None:
                 return None
             target = chosen
@@ -298,7 +305,7 @@ class Failover:
     def _first_that_fits(
         self, exchange: Exchange, plan: Plan, usable: list[Target], original: Original, now: float
     ) -> Target:
-        target = self._pick(usable, exchange.call.stream, now, original)
+        target = self._pick(usable, exchange, now, original)
         if target is not None:
             return target
         if original.unreadable is not None:
@@ -308,11 +315,17 @@ class Failover:
         refusals = [*self._refusals(plan, now), *original.refusals]
         raise error_without_target(exchange.call, refusals, plan.key_hints)
 
-    def _pick(self, usable: list[Target], streamed: bool, now: float, original: Original | None) -> Target | None:
+    def _choose(self, exchange: Exchange, usable: Sequence[Target], now: float) -> Target:
+        """The balancer's choice; by cost, that among the cheapest for this request."""
+        if self._weigh is not None:
+            usable = cheapest(usable, self._weigh(exchange, usable))
+        return self._balancer.pick(usable, exchange.call.stream, now, self._chance)
+
+    def _pick(self, usable: list[Target], exchange: Exchange, now: float, original: Original | None) -> Target | None:
         """The balancer's choice among those that can carry the request. Only what is chosen is written, so that a
         list of many targets costs one translation."""
         while usable:
-            target = self._balancer.pick(usable, streamed, now, self._chance)
+            target = self._choose(exchange, usable, now)
             if original is None or original.fits(target):
                 return target
             usable = [other for other in usable if other is not target]

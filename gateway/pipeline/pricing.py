@@ -16,22 +16,27 @@ from typing import Final
 from gateway.core.exchange import Exchange, Operation
 from gateway.core.usage import Usage
 from gateway.policy.estimate import Estimator, used_by
-from gateway.providers.prices import PriceBook
+from gateway.providers.prices import LOCAL, PriceBook
+from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 
 _NOT_BILLED: Final[frozenset[Operation]] = frozenset(("count-tokens", "models", "moderations"))
 """What vendors take no money for."""
+_OTHERWISE: Final[frozenset[Operation]] = frozenset(("images", "audio", "rerank", "other"))
+"""What is billed by the picture, the minute or the search where a reply says no tokens."""
 
 
 class Pricing:
     """Prices exchanges under one config."""
 
-    __slots__ = ("_estimator", "_metrics", "_price")
+    __slots__ = ("_estimator", "_log", "_metrics", "_price", "_told")
 
-    def __init__(self, prices: PriceBook, estimator: Estimator, metrics: Metrics) -> None:
+    def __init__(self, prices: PriceBook, estimator: Estimator, metrics: Metrics, log: Log) -> None:
         self._price = prices.price
         self._estimator = estimator
         self._metrics = metrics
+        self._log = log
+        self._told: set[tuple[str, str]] = set()
 
     def __call__(self, exchange: Exchange) -> None:
         """Fill in cost, price_source, saved and saved_by."""
@@ -50,9 +55,10 @@ class Pricing:
         if not used and _is_nothing(exchange):
             exchange.cost = 0
             return
-        price = self._price(exchange.provider, exchange.model) if used else None
-        if price is None:
-            self._metrics.count_unpriced(exchange.router, exchange.provider, exchange.label)
+        price = self._price(exchange.provider, exchange.model)
+        unknown = not used or (exchange.usage is None and exchange.call.operation in _OTHERWISE)
+        if price is None or (unknown and price.source != LOCAL):
+            self._tell_unpriced(exchange)
             return
         cost = price.cost(usage, exchange.wall)
         exchange.price_source = price.source
@@ -69,6 +75,18 @@ class Pricing:
         """What the model that the client named would have cost for the same tokens; 0 where that is not known."""
         price = self._price("", exchange.call.model)
         return 0 if price is None else price.cost(usage, exchange.wall)
+
+    def _tell_unpriced(self, exchange: Exchange) -> None:
+        self._metrics.count_unpriced(exchange.router, exchange.provider, exchange.label)
+        target = exchange.provider, exchange.label
+        if target not in self._told:
+            # Labels are few, whatever names clients make up.
+            self._told.add(target)
+            self._log.write(
+                "warning",
+                "price not known",
+                {"provider": exchange.provider, "model": exchange.model, "operation": exchange.call.operation},
+            )
 
     def _save(self, exchange: Exchange, amount: int, by: str) -> None:
         if amount > 0:

@@ -16,7 +16,7 @@ from gateway.policy.load import TargetLoad
 
 Strategy = Literal[
     "weighted", "provider-weighted", "latency", "balanced-latency", "model-weighted", "model-latency",
-    "priority", "least-busy",
+    "priority", "least-busy", "cost", "model-cost",
 ]  # fmt: skip
 
 
@@ -212,6 +212,17 @@ class LeastBusy:
         return best
 
 
+def is_by_cost(strategy: Strategy) -> bool:
+    """Whether a balancer chooses among the cheapest only."""
+    return strategy in ("cost", "model-cost")
+
+
+def cheapest(eligible: Sequence[C], costs: Sequence[int | None]) -> Sequence[C]:
+    """Those that cost least. costs: of each; what is not known is dearer than all that is."""
+    least = min((cost for cost in costs if cost is not None), default=None)
+    return [choice for choice, cost in zip(eligible, costs, strict=True) if cost == least]
+
+
 def next_in_turn(eligible: Sequence[C], last: int, size: int) -> C:
     """The choice that follows the entry `last` in the list, the first again after the end."""
     return min(eligible, key=lambda choice: (choice.index - last - 1) % size)
@@ -234,7 +245,8 @@ def balancer_for(strategy: Strategy, size: int) -> Balancer:
     match strategy:
         case "weighted" | "provider-weighted" | "model-weighted":
             return SmoothWeighted(size)
-        case "latency" | "balanced-latency" | "model-latency":
+        case "latency" | "balanced-latency" | "model-latency" | "cost" | "model-cost":
+            # Of those that cost the same, which `cheapest` has left.
             return PeakEwmaP2C()
         case "priority":
             return Priority()

@@ -24,6 +24,9 @@ def compare_credentials(found: Comparison, at: At, old: Keys, new: Keys) -> None
         here = at.alone(old=(*(at.old or ()), old_index), new=(*(at.new or ()), new_index))
         if _value(first) != _value(second):
             found.note("provider-key-changed", here, f"`{_name(new_index, second)}` is another credential")
+        if _is_free(first) != _is_free(second):
+            words = "costs nothing any more" if _is_free(second) else "is paid for"
+            found.note("key-free", here.at("free"), f"`{_name(new_index, second)}` {words}")
         _room(found, here, _limit(first), _limit(second))
 
 
@@ -40,7 +43,11 @@ def _value(key: ProviderKey | str) -> tuple[object, ...]:
     """What it is, whatever kinds of credential there are."""
     if isinstance(key, str):
         key = ProviderKey(value=key)
-    return tuple(getattr(key, field) for field in key.__struct_fields__ if field not in ("name", "limit"))
+    return tuple(getattr(key, field) for field in key.__struct_fields__ if field not in ("name", "limit", "free"))
+
+
+def _is_free(key: ProviderKey | str) -> bool:
+    return isinstance(key, ProviderKey) and key.free
 
 
 def _limit(key: ProviderKey | str) -> KeyLimit:

@@ -10,6 +10,7 @@ from gateway.config.change.audit import compare_audit
 from gateway.config.change.comparison import At, Change, Comparison
 from gateway.config.change.ledger import compare_ledger
 from gateway.config.change.money import compare_money
+from gateway.config.change.prices import compare_prices
 from gateway.config.change.providers import compare_providers
 from gateway.config.change.routers import compare_routers
 from gateway.config.change.server import compare_server, compare_store
@@ -19,7 +20,7 @@ from gateway.config.change.telemetry import compare_alerts, compare_traces
 _KNOWN: Final = (
     "include", "server", "auth", "admin", "audit", "store", "providers", "global_", "unified_api", "default_router",
     "routers",
-    "ceilings", "owners", "quotas", "teams", "projects", "ledger", "traces", "alerts",
+    "ceilings", "owners", "quotas", "teams", "projects", "prices", "ledger", "traces", "alerts",
 )  # fmt: skip
 
 
@@ -32,6 +33,7 @@ def plan(old: Side, new: Side) -> tuple[Change, ...]:
     compare_admin(found)
     compare_audit(found)
     compare_providers(found)
+    compare_prices(found)
     compare_server(found)
     compare_store(found)
     compare_ledger(found)
