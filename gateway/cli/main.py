@@ -24,6 +24,7 @@ VERBS: Final = {
     "keys": "make, list, rotate and revoke the keys of callers",
     "usage": "say what was used and what it cost",
     "cache": "forget kept answers",
+    "ledger": "make the tables of the ledger, or say what is in it",
     "alerts": "send webhooks a test",
     "audit": "read the audit log",
     "plan": "say what a change of the config does",
