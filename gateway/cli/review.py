@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from gateway.cli.comment import CommentError, destination
+from gateway.cli.markdown import cell
 from gateway.cli.plan_formats import as_markdown
 from gateway.cli.revisions import AbsentError, SourceError, opened
 from gateway.config.change.plan import plan
@@ -117,9 +118,9 @@ def _planned(base: str, file: str, fail_on: str | None) -> tuple[Section, bool]:
         with opened(base, beside=file) as old, opened(file, beside=base) as new:
             changes = plan(read_side(old.file, old.shown), read_side(new.file, new.shown))
     except AbsentError as error:
-        return Section("plan", True, f"everything is new: {_code(str(error))}"), False
+        return Section("plan", True, f"everything is new: {cell(str(error))}"), False
     except SourceError as error:
-        return Section("plan", False, _code(str(error))), False
+        return Section("plan", False, cell(str(error))), False
     except ConfigError as error:
         body = _fenced("\n".join(map(str, error.problems)))
         return Section("plan", False, "the structure of a side is broken", body), False
@@ -149,11 +150,6 @@ def _fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
-
-
-def _code(text: str) -> str:
-    """In a cell of a table, without markup."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("@", "&#64;").replace("\n", " ")
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ What is wrong with either file is told here, with its place. Nothing is run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +74,8 @@ def read_play(path: Path) -> Play:
         own = {**file.env, **case.env}
         known = tuple(sorted(own.items()))
         if known not in loads:
-            made = _environment(config, own, file.cases)
+            named = {name for case in file.cases for name in case.providers}
+            made = made_up_environment(config, own, named)
             # The config's own problems come first: nothing can be said about cases of what is not there.
             loads[known] = loaded_and_checked(config, made, START + WALL)[0], made
         loaded, env = loads[known]
@@ -88,18 +89,16 @@ def read_play(path: Path) -> Play:
     return Play(path, config, tuple(parts), (*joined.files, *read_files))
 
 
-def _environment(config: Path, own: Mapping[str, str], cases: Sequence[Case]) -> dict[str, str]:
-    """What the config is read with: the variables that were given, and credentials made up for all that it refers to
-    and for every provider that it or a case names. The machine's own environment has no part in it."""
+def made_up_environment(config: Path, own: Mapping[str, str], providers: Collection[str] = ()) -> dict[str, str]:
+    """What a config is read with where nobody is asked: the variables that were given, and credentials made up for all
+    that it refers to and for every provider that it names, or that is given here. The machine's own environment has no
+    part in it."""
     text = msgspec.json.encode(read_documents(config).root.plain()).decode()
     env = {name: _made_up(name) for name in _VARIABLE.findall(text)} | dict(own)
     loaded = read(config, env).loaded
     if loaded is None:
         return env
-    named = listed_providers(loaded.spec) | set(loaded.spec.providers)
-    for case in cases:
-        named |= set(case.providers)
-    for name in sorted(named):
+    for name in sorted({*listed_providers(loaded.spec), *loaded.spec.providers, *providers}):
         row = CATALOG.get(name)
         known = Subject(loaded).providers.get(name)
         if row is None or known is None or known.tuned.keys:

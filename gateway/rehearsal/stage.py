@@ -49,7 +49,7 @@ class _Stage:
     def __init__(self, part: Part) -> None:
         self._part = part
         self._case: Case = part.case
-        self._keys = {key.name: _secret_of(key.name) for key in part.loaded.spec.auth.keys}
+        self._keys = {key.name: secret_of(key.name) for key in part.loaded.spec.auth.keys}
         self._told: list[Told] = []
         self._changes: list[Changed] = []
         self._seen: dict[str, str] = {}
@@ -71,7 +71,7 @@ class _Stage:
             metrics=Metrics(),
         )
         loaded = self._part.loaded
-        spec = _on_stage(loaded.spec, self._keys)
+        spec = on_stage(loaded.spec, self._keys)
         self._house = house = assemble(spec, loaded.hash, runtime, self._part.env)
         self._engage()
         app = application(Gateway(loaded.files[0], house, loaded, runtime, self._part.env))
@@ -178,17 +178,26 @@ class _Stage:
         return called
 
 
-def _secret_of(name: str) -> str:
+def secret_of(name: str) -> str:
     return key_text(int.from_bytes(sha256(name.encode()).digest()))
 
 
-def _on_stage(spec: sp.Spec, keys: Mapping[str, str]) -> sp.Spec:
-    """The spec with stores in memory, and with keys whose secrets are known."""
+def on_stage(spec: sp.Spec, keys: Mapping[str, str]) -> sp.Spec:
+    """The spec with stores in memory and no place that records go to, and with keys whose secrets are known."""
     known = tuple(
         msgspec.structs.replace(key, hash=f"sha256:{sha256(keys[key.name].encode()).hexdigest()}", previous=None)
         for key in spec.auth.keys
     )
-    return msgspec.structs.replace(spec, store=sp.StoreSettings(), auth=msgspec.structs.replace(spec.auth, keys=known))
+    return msgspec.structs.replace(
+        spec,
+        store=sp.StoreSettings(),
+        auth=msgspec.structs.replace(spec.auth, keys=known),
+        admin=None,
+        alerts=None,
+        audit=None,
+        ledger=None,
+        traces=None,
+    )
 
 
 def _moments(case: Case) -> list[float]:

@@ -53,22 +53,23 @@ def read_side(path: Path, shown: Callable[[str], str] = str) -> Side:
     try:
         joined = read_documents(path)
     except ConfigError as error:
-        raise ConfigError([_renamed(found, shown) for found in error.problems]) from None
+        raise ConfigError([renamed(found, shown) for found in error.problems]) from None
     origins = Origins(joined.root)
     spec, found = _lenient(joined.root, origins)
-    errors = [one for one in (*joined.problems, *found) if one.level == "error" and not _is_of_this_machine(one)]
+    errors = [one for one in (*joined.problems, *found) if one.level == "error" and not is_of_this_machine(one)]
     if spec is None or errors:
-        raise ConfigError([_renamed(one, shown) for one in in_order(errors)])
+        raise ConfigError([renamed(one, shown) for one in in_order(errors)])
     loaded = Loaded(spec, joined.files, "", origins, absent=(), variables=frozenset(), warnings=())
     return Side(spec, origins, Subject(loaded).lists, shown)
 
 
-def _is_of_this_machine(found: Problem) -> bool:
-    """A keys file that is kept beside the gateway, and in no repository."""
+def is_of_this_machine(found: Problem) -> bool:
+    """Whether all that is missing is a keys file that is kept beside the gateway, and in no repository."""
     return found.path == "auth.keys-file" and found.code == "file-missing"
 
 
-def _renamed(found: Problem, shown: Callable[[str], str]) -> Problem:
+def renamed(found: Problem, shown: Callable[[str], str]) -> Problem:
+    """The same problem, in the file as people know it."""
     file, colon, rest = found.place.partition(":")
     return msgspec.structs.replace(found, place=f"{shown(file)}{colon}{rest}")
 

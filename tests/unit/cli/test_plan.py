@@ -201,7 +201,7 @@ def test_a_broken_file_in_a_revision(repository: Path, capsys: pytest.CaptureFix
     assert main(["plan", "main", "deploy/routers.yaml"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("main:deploy/routers.yaml:1:33: error: routers.a.timeouts.total: ")
-    assert lines[-1] == "No plan: the structure of a side is broken."
+    assert lines[-1] == "No plan: a side is broken."
 
 
 def test_no_environment_is_needed(folder: Path) -> None:
