@@ -14,7 +14,7 @@ from gateway.core.record import Record
 from gateway.dialects.shape import Feature
 from gateway.telemetry.audit_line import AuditLine, BrokenLine, Facts, NotALine, decode, encode, line_of, record_of
 from gateway.telemetry.audit_schema import audit_schema
-from tests.support.records import records
+from tests.support.exchange_records import records
 
 facts = st.builds(
     Facts,

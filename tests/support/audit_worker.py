@@ -16,7 +16,7 @@ from gateway.telemetry.audit_file import AuditFile
 from gateway.telemetry.audit_line import encode, line_of
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.audit_shelf import Shelf
-from tests.support.records import served
+from tests.support.exchange_records import served
 
 
 def main(path: Path, name: str, size: int, lines: int, padding: int) -> None:

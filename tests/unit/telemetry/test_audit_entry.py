@@ -13,7 +13,7 @@ from gateway.telemetry.audit_entry import Entry, LineMaker, hashed_user
 from gateway.telemetry.audit_line import AuditLine, Content, decode
 from gateway.telemetry.audit_seal import KeyRing, Seal
 from gateway.telemetry.log import Log
-from tests.support.records import served
+from tests.support.exchange_records import served
 
 CHAT = Call("openai", "chat", "/chat/completions", model="gpt-4o")
 KEY = bytes(range(32))

@@ -18,7 +18,7 @@ from gateway.telemetry.audit_line import encode, line_of
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.audit_reader import Found, Missed, files_of, read_files
 from gateway.telemetry.audit_shelf import Shelf, put_aside
-from tests.support.records import served
+from tests.support.exchange_records import served
 
 WORKER = Path(__file__).parents[2] / "support" / "audit_worker.py"
 DAY = 86_400.0

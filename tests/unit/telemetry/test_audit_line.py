@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from gateway.config.schema import schema_text
 from gateway.telemetry.audit_line import BrokenLine, Facts, ForeignLine, decode, encode, line_of
 from gateway.telemetry.audit_schema import audit_schema
-from tests.support.records import SERVED, served
+from tests.support.exchange_records import SERVED, served
 
 ROOT = Path(__file__).parents[3]
 

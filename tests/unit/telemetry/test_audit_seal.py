@@ -7,7 +7,7 @@ import pytest
 
 from gateway.telemetry.audit_line import Content, decode, encode, line_of
 from gateway.telemetry.audit_seal import KeyRing, Seal, Sealed
-from tests.support.records import SERVED
+from tests.support.exchange_records import SERVED
 
 OLD, NEW = bytes(32), bytes(range(32))
 SAID = Content('{"messages": "What is it?"}', "It is a secret.", ("response",))
