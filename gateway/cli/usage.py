@@ -119,6 +119,7 @@ async def _rows(database: LedgerDatabase, query: UsageQuery, most: int | None = 
 
 def _database(config: Path) -> LedgerDatabase:
     """Of a config. It is only read: a ledger that is not there is not made, nor brought up to date."""
+    from gateway.assemble.ledger import ledger_database
     from gateway.config.check import loaded_and_checked
     from gateway.config.ledger_url import read_ledger_url
     from gateway.config.problem import ConfigError
@@ -131,15 +132,9 @@ def _database(config: Path) -> LedgerDatabase:
     if settings is None:
         raise _Refused(f"{config} keeps no ledger: it has no `ledger`. Of a gateway elsewhere: --url.")
     url = read_ledger_url(settings.url)
-    if url.dsn is None:
-        from gateway.store.ledger.sqlite import SqliteLedger
-
-        if not Path(url.path).is_file():
-            raise _Refused(f"There is no ledger at {url.place} yet (a path from the folder the gateway is started in).")
-        return SqliteLedger(Path(url.path))
-    from gateway.store.ledger.postgres import PostgresLedger
-
-    return PostgresLedger(url.dsn, url.place)
+    if url.dsn is None and not Path(url.path).is_file():
+        raise _Refused(f"There is no ledger at {url.place} yet (a path from the folder the gateway is started in).")
+    return ledger_database(settings)
 
 
 def _from_gateway(args: argparse.Namespace, pairs: Sequence[tuple[str, str]]) -> int:

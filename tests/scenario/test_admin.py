@@ -6,8 +6,11 @@ import base64
 import csv
 import hashlib
 import io
+import re
+import shlex
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +22,11 @@ from gateway.core.record import Record
 from gateway.ingress.admin.csv_text import PIECE
 from gateway.ingress.admin.openapi import openapi
 from gateway.ingress.admin.query import DIMENSIONS
-from gateway.store.ledger.protocol import LedgerDown, UsagePage, UsageQuery
+from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, UsagePage, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
-from gateway.telemetry.sinks import Sinks
 from tests.support.asgi_client import AsgiClient, Response
 from tests.support.house import HOUSE, KEYS, Serve, Served
-from tests.support.records import served as record
+from tests.support.exchange_records import served as record
 
 READER, WRITER, EXPIRED, KEYED = (key_text(number) for number in (1, 2, 3, 4))
 PEPPER: Final = "a-pepper-of-the-tests"
@@ -49,26 +51,10 @@ ENV: Final = {**KEYS, "PEPPER": PEPPER}
 DAY: Final = 86_400.0
 
 
-class Kept:
-    """A sink that only has a database."""
-
-    def __init__(self, database: SqliteLedger) -> None:
-        self.database = database
-
-    async def open(self) -> None: ...
-
-    def write(self, record: Record, exchange: object) -> None: ...
-
-    async def close(self) -> None: ...
-
-    def trouble(self) -> str | None:
-        return None
-
-
 class Office:
     """A gateway with an admin API, and its ledger. start: the day of its first row, as Unix seconds."""
 
-    def __init__(self, served: Served, database: SqliteLedger) -> None:
+    def __init__(self, served: Served, database: LedgerDatabase) -> None:
         self.served = served
         self.database = database
         self.now = served.runtime.clock.wall()
@@ -90,10 +76,10 @@ class Office:
 
 @asynccontextmanager
 async def office(serve: Serve, folder: Path, text: str = ADMIN + HOUSE) -> AsyncIterator[Office]:
-    made = serve(text, ENV)
-    database = SqliteLedger(folder / "ledger.db")
+    made = serve(f"ledger: {{url: 'sqlite:///{folder / 'ledger.db'}', spool: '{folder / 'spool'}'}}\n{text}", ENV)
+    database = made.gateway.ledger()
+    assert database is not None
     await database.open()
-    made.runtime.sinks = Sinks({"ledger": (None, Kept(database))})
     try:
         yield Office(made, database)
     finally:
@@ -324,7 +310,9 @@ async def test_a_large_table_is_sent_as_it_is_read(serve: Serve, tmp_path: Path)
         assert len(table(groups)) == 4, "a limit is one of all rows"
 
 
-async def test_a_table_that_breaks_off_is_not_taken_for_whole(serve: Serve, tmp_path: Path) -> None:
+async def test_a_table_that_breaks_off_is_not_taken_for_whole(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with office(serve, tmp_path) as admin:
         await admin.rows(3)
 
@@ -337,7 +325,8 @@ async def test_a_table_that_breaks_off_is_not_taken_for_whole(serve: Serve, tmp_
             async def usage(self, query: UsageQuery) -> UsagePage:
                 raise LedgerDown("away: postgresql://u:secret@db/x")
 
-        admin.served.runtime.sinks = Sinks({"ledger": (None, Kept(Failing(tmp_path / "x.db")))})
+        writer = admin.served.runtime.sinks.get("ledger")
+        monkeypatch.setattr(writer, "database", Failing(tmp_path / "x.db"))
         reply = await admin.get("/records?format=csv")
         assert reply.status == 200
         assert reply.broken
@@ -612,3 +601,42 @@ async def test_other_methods_and_paths_are_refused(serve: Serve, tmp_path: Path)
         assert (head.status, head.body) == (200, b"")
         head = await client.request("HEAD", "/admin/api/records?format=csv")
         assert (head.status, head.body) == (200, b"")
+
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def curls() -> list[list[str]]:
+    lines = "".join(blocks("admin-api.md", "sh")).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("curl ")]
+
+
+async def test_every_curl_of_the_page_is_answered(serve: Serve, tmp_path: Path) -> None:
+    async with office(serve, tmp_path) as admin:
+        await admin.rows(3)
+        asked = curls()
+        assert len(asked) > 8
+        for words in asked:
+            path = next(word for word in words if word.startswith("$A")).removeprefix("$A")
+            headers = dict(word.split(": ", 1) for word in words if re.match(r"[a-z-]+: ", word))
+            headers["authorization"] = f"Bearer {WRITER}"
+            body = words[words.index("-d") + 1].replace("openai", "alpha").encode() if "-d" in words else b""
+            method = "POST" if body or "POST" in words else "GET"
+            reply = await AsgiClient(admin.served.app, headers).request(method, f"/admin/api{path}", body=body)
+            assert reply.status == 200, (words, reply.text)
+
+
+async def test_every_sql_of_the_page_is_understood(tmp_path: Path) -> None:
+    database = SqliteLedger(tmp_path / "ledger.db")
+    await database.open()
+    await database.insert([record(team="ml", time=1_793_880_000.0), record(id="2", cost=None)])
+    await database.close()
+    queries = blocks("finance.md", "sql")
+    assert len(queries) == 4
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        by_team, *_ = [connection.execute(query).fetchall() for query in queries]
+    assert by_team == [("ml", 1, 0.0038, 0, 0.0)]

@@ -119,7 +119,7 @@ def _check_neighbour(headers: Mapping[str, str], address: str) -> None:
     origin = headers.get("origin")
     if not (is_loopback(address) and is_loopback(_name_in(f"//{host}"))):
         raise _refused("it is for http://127.0.0.1 and http://localhost on this machine alone", "host")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
         raise _refused("no page of another origin may ask", "origin")
     if "x-forwarded-for" in headers or "forwarded" in headers:
         raise _refused("nobody may ask through a proxy", "forwarded")

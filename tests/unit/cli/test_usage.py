@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import json
+import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from gateway.cli import usage
 from gateway.cli.main import main
 from gateway.store.ledger.sqlite import SqliteLedger
-from tests.support.records import served
+from tests.support.exchange_records import served
 
 ROUTERS = "routers: {demo: {load-balance: {chat: {providers: [echo]}}}}\n"
 
@@ -117,3 +119,13 @@ def test_a_config_that_cannot_be_served(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_gateway_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["usage", "--url", "http://127.0.0.1:9"]) == 1
     assert "cannot be asked" in capsys.readouterr().err
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "finance.md").read_text("utf-8")
+COMMANDS = re.findall(r"^gateway (usage .*)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "--url" not in command])
+def test_every_command_of_the_page_is_understood(command: str, kept: Path) -> None:
+    words = shlex.split(command.partition(" > ")[0])
+    assert main([*words, "--config", str(kept)]) == 0

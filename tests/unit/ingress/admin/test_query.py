@@ -77,9 +77,7 @@ def test_no_token_is_more_than_refused(token: bytes) -> None:
         assert (caught.value.code, caught.value.param) == ("invalid_request", "cursor")
 
 
-@pytest.mark.parametrize(
-    "after", ["1.5 x", "1.5", "nan x", "inf x", "x x", " x", "9 x", '["a"]', "1.5 "], ids=repr
-)
+@pytest.mark.parametrize("after", ["1.5 x", "1.5", "nan x", "inf x", "x x", " x", "9 x", '["a"]', "1.5 "], ids=repr)
 def test_a_cursor_of_records_is_within_its_time(after: str) -> None:
     token = cursor_of(UsageQuery(1.0, 2.0), after)
     if after == "1.5 x":
