@@ -36,8 +36,9 @@ def _wants_money(spec: sp.Spec) -> bool:
     return (
         spec.prices is not None
         or spec.quotas is not None
-        or any(one is not None and one.budget for one in (*spec.teams.values(), *spec.projects.values()))
-        or any(one.budget for one in (*spec.auth.keys, *routes))
+        or any(one.budget for one in (*spec.teams.values(), *spec.projects.values()))
+        or any(key.budget for key in spec.auth.keys)
+        or any(router.budget for router in (spec.unified_api, *spec.routers.values()))
         or any(is_free(key) for key in _keys(spec))
         or any(bucket.unit == "usd" for bucket in _buckets(spec, routes))
         # What a cache has saved is told of it.

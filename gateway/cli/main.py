@@ -23,6 +23,7 @@ VERBS: Final = {
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
     "usage": "say what was used and what it cost",
+    "prices": "say what a model costs, and where that is from",
     "cache": "forget kept answers",
     "ledger": "make the tables of the ledger, or say what is in it",
     "alerts": "send webhooks a test",
