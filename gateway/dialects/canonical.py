@@ -258,11 +258,13 @@ class TargetFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Encoded(msgspec.Struct, frozen=True):
     """A request in a provider's format. body: JSON. losses: everything that is not in it as the client meant it.
     format_tool: name of the tool that was forced to get structured output, `` where none was: the reply's call of it is
-    the answer's text."""
+    the answer's text. further: of a format that takes one input a request, the bodies for the others; the bodies of
+    all replies are then read as a JSON array of them, in this order."""
 
     body: bytes
     losses: tuple[Loss, ...] = ()
     format_tool: str = ""
+    further: tuple[bytes, ...] = ()
 
 
 class TokenLogprob(msgspec.Struct, frozen=True):

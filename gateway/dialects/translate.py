@@ -49,6 +49,8 @@ class Translation:
 
     __slots__ = ("_echo", "_format_tool", "body", "losses", "way")
 
+    further: tuple[bytes, ...] = ()
+
     def __init__(self, way: Way, encoded: Encoded, echo: Echo) -> None:
         self.way = way
         self.body = encoded.body

@@ -22,7 +22,7 @@ from gateway.dialects.whole import A, Q, WholeCodec
 class WholeTranslation:
     """One request as it was written for one target, and the way back of its reply (see translate.Translation)."""
 
-    __slots__ = ("_answer", "body", "losses", "way")
+    __slots__ = ("_answer", "body", "further", "losses", "way")
 
     stream_type = b"application/json"
 
@@ -35,6 +35,7 @@ class WholeTranslation:
     ) -> None:
         self.way = way
         self.body = encoded.body
+        self.further = encoded.further
         self.losses = losses
         self._answer = answer
 

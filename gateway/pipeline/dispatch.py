@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
+import msgspec
+
 from gateway.core.clock import Clock
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Call, Exchange, Headers, Reply
@@ -24,10 +26,12 @@ from gateway.pipeline.outgoing import request_for
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.watchdog import Watchdog
 from gateway.policy.retry import RetryPolicy, verdict
-from gateway.upstream.transport import UpstreamReply
+from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 
 ERROR_BODY_LIMIT = 1 << 20
 WHOLE_BODY_LIMIT = 1 << 26
+AT_A_TIME = 8
+"""Requests of one attempt that are under way together, where its inputs are asked for one by one."""
 
 _RAW_OPERATIONS = frozenset(("audio", "images", "other"))
 
@@ -55,12 +59,16 @@ class Dispatch:
         upstream: UpstreamReply | None = None
         try:
             sign = flight.target.endpoint.sign
+            unsigned = request.headers
             if sign is not None:
-                request.headers += await sign(request, flight.key.secret)
+                request.headers = unsigned + await sign(request, flight.key.secret)
             upstream = await flight.target.endpoint.transport.send(request)
             flight.attempt.status = upstream.status
             if not 200 <= upstream.status < 300:
                 raise await self._refusal(flight, call, upstream)
+            if flight.translation is not None and flight.translation.further:
+                request.headers = unsigned
+                upstream.body = await self._further(flight, call, request, upstream, flight.translation.further)
             if upstream.body is not None:
                 reply = self._whole(exchange, flight, upstream, upstream.body)
                 dog.stop()
@@ -80,6 +88,35 @@ class Dispatch:
                 # Nothing has gone to the client yet, so this is a reply that another target may still give.
                 failure.kind = "unavailable"
             raise
+
+    async def _further(
+        self, flight: Flight, call: Call, like: UpstreamRequest, first: UpstreamReply, bodies: tuple[bytes, ...]
+    ) -> bytes:
+        """Ask for the other inputs of a provider that takes one a request, a few at a time, now that it has answered
+        for the first. All bodies as one JSON array. like: the first request, unsigned. Raises what the first that
+        fails raises; the others are ended."""
+        endpoint = flight.target.endpoint
+        gate = asyncio.Semaphore(AT_A_TIME)
+
+        async def ask(body: bytes) -> bytes:
+            async with gate:
+                request = msgspec.structs.replace(like, body=body, headers=list(like.headers), streamed=False)
+                if endpoint.sign is not None:
+                    request.headers += await endpoint.sign(request, flight.key.secret)
+                reply = await endpoint.transport.send(request)
+                if not 200 <= reply.status < 300:
+                    flight.attempt.status = reply.status
+                    raise await self._refusal(flight, call, reply)
+                return reply.body or b""
+
+        tasks = [asyncio.ensure_future(ask(body)) for body in bodies]
+        try:
+            rest = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return b"[" + b",".join((first.body or b"", *rest)) + b"]"
 
     async def _refusal(self, flight: Flight, call: Call, upstream: UpstreamReply) -> UpstreamFault:
         body = upstream.body

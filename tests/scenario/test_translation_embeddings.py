@@ -121,15 +121,39 @@ async def test_an_openai_client_before_titan(serve: Serve) -> None:
     assert served.upstream.last.json() == {"inputText": "a", "dimensions": 256}
 
 
-async def test_titan_takes_one_text_and_the_others_are_asked_for_more(serve: Serve) -> None:
+async def test_titan_takes_one_text_and_is_asked_once_for_each(serve: Serve) -> None:
     served = serve(HOUSE)
+    vectors = {text: [number / 4, -0.5] for number, text in enumerate("abcdefghijkl")}
+
+    def reply_to(request: UpstreamRequest, number: int) -> Script:
+        text = msgspec.json.decode(request.body)["inputText"]
+        # Those that were asked later answer sooner.
+        return ok({"embedding": vectors[text], "inputTextTokenCount": 2}, delay=1.0 - number / 20)
+
+    served.upstream.on("b.test", reply_to)
+    reply = await embed(served, "titan", list(vectors), dimensions=256)
+    assert reply.status == 200, reply.text
+    assert [item["embedding"] for item in reply.json()["data"]] == list(vectors.values())
+    assert reply.json()["usage"] == {"prompt_tokens": 24, "total_tokens": 24}
+    assert [sent.json() for sent in served.upstream.sent[:1]] == [{"inputText": "a", "dimensions": 256}]
+    assert sorted(sent.json()["inputText"] for sent in served.upstream.sent) == list(vectors)
+
+
+async def test_one_of_many_that_titan_refuses_fails_the_attempt(serve: Serve) -> None:
+    served = serve(HOUSE)
+    served.upstream.on("b.test", ok({"embedding": [0.5], "inputTextTokenCount": 2}), status(503))
     served.upstream.on("g.test", ok(GEMINI))
-    alone = await embed(served, "titan")
-    assert (alone.status, alone.headers["x-gateway-error"]) == (400, "unsupported_feature")
-    assert "input" in alone.json()["error"]["message"]
     reply = await embed(served, "both")
     assert [item["embedding"] for item in reply.json()["data"]] == VECTORS
-    assert served.upstream.hosts() == ["g.test"]
+    assert served.upstream.hosts() == ["b.test", "b.test", "g.test"]
+
+
+async def test_more_than_titan_can_be_asked_one_by_one_is_for_others(serve: Serve) -> None:
+    served = serve(HOUSE)
+    alone = await embed(served, "titan", ["a"] * 257)
+    assert (alone.status, alone.headers["x-gateway-error"]) == (400, "unsupported_feature")
+    assert "input" in alone.json()["error"]["message"]
+    assert served.upstream.sent == []
 
 
 async def test_base64_is_the_same_floats(serve: Serve) -> None:

@@ -1,6 +1,6 @@
 """Embeddings through Bedrock's InvokeModel: Titan's format, and Cohere's without its model.
 
-Titan takes one text a call, so a request with several is none for it. A provider's format alone. Sources:
+Titan takes one input a call, so a request with several is as many calls. A provider's format alone. Sources:
 docs.aws.amazon.com/bedrock (Titan Text Embeddings, Titan Multimodal Embeddings G1, Cohere Embed); 2026-11.
 """
 
@@ -13,7 +13,7 @@ import msgspec
 from gateway.core.exchange import Call, Headers
 from gateway.dialects.body import read
 from gateway.dialects.canonical import Echo, Encoded, Loss, TargetFacts
-from gateway.dialects.embedding import Embeddings, EmbedRequest, Mixed, Picture, Words
+from gateway.dialects.embedding import Embeddings, EmbedRequest, Input, Mixed, Picture, Words
 from gateway.dialects.embeddings.cohere import AT_BEDROCK
 from gateway.dialects.embeddings.fitting import (
     first_losses,
@@ -26,6 +26,7 @@ from gateway.dialects.embeddings.fitting import (
     word_for,
 )
 from gateway.dialects.embeddings.vectors import checked, numbers_of
+from gateway.dialects.losses import merged
 from gateway.dialects.tokens import Count, of_input
 from gateway.dialects.unread import shape_of, unread
 from gateway.dialects.whole import mistake, read_answer
@@ -58,6 +59,10 @@ class _Reply(msgspec.Struct, rename="camel"):
 _BODY: Final = msgspec.json.Decoder(_Body)
 _SHAPE: Final = shape_of(_Body)
 _REPLY: Final = msgspec.json.Decoder(_Reply)
+_REPLIES: Final = msgspec.json.Decoder(list[_Reply])
+
+MOST: Final = 256
+"""Inputs of one request, each of which is a call of its own."""
 
 
 class TitanEmbeddings:
@@ -88,51 +93,61 @@ class TitanEmbeddings:
         word_for(request, {}, (), losses)
         if request.truncate in ("start", "end"):
             lose_truncation(request, losses)
-        if len(request.inputs) > 1:
-            losses.append(Loss(request.words.inputs, "meaning", "one a request"))
-        out: dict[str, object] = {}
-        one = request.inputs[0]
+        if len(request.inputs) > MOST:
+            losses.append(Loss(request.words.inputs, "meaning", f"more than {MOST}, each a request of its own"))
+            return Encoded(b"{}", tuple(losses))
         if "titan-embed-image" in facts.model:
             lose_inputs(request, losses, beside_text=(Picture, Mixed))
             lose_dimensions(request, losses, _IMAGE)
-            pieces = one.pieces if isinstance(one, Mixed) else (one,)
-            texts = [piece for piece in pieces if isinstance(piece, str)]
-            pictures = [piece.url for piece in pieces if isinstance(piece, Picture)]
-            if len(texts) > 1 or len(pictures) > 1:
-                losses.append(Loss(request.words.inputs, "meaning", "one text and one image make a vector"))
-            if texts:
-                out["inputText"] = texts[0]
-            if pictures:
-                out["inputImage"] = pictures[0].partition(";base64,")[2]
-                if not out["inputImage"]:
-                    losses.append(Loss(request.words.inputs, "meaning", "an image by its address is not taken"))
-            if request.dimensions is not None:
-                out["embeddingConfig"] = {"outputEmbeddingLength": request.dimensions}
-            return Encoded(_encode(out), tuple(losses))
-        lose_inputs(request, losses)
-        out["inputText"] = one if isinstance(one, str) else ""
-        if "titan-embed-text-v2" in facts.model:
-            lose_dimensions(request, losses, _TEXT_V2)
-            if request.dimensions is not None:
-                out["dimensions"] = request.dimensions
+            bodies = [self._image_body(request, one, losses) for one in request.inputs]
         else:
-            lose_dimensions(request, losses, _TEXT_V1)
-        return Encoded(_encode(out), tuple(losses))
+            lose_inputs(request, losses)
+            newer = "titan-embed-text-v2" in facts.model
+            lose_dimensions(request, losses, _TEXT_V2 if newer else _TEXT_V1)
+            sized = {"dimensions": request.dimensions} if newer and request.dimensions is not None else {}
+            bodies = [{"inputText": one if isinstance(one, str) else "", **sized} for one in request.inputs]
+        first, *further = map(_encode, bodies)
+        return Encoded(first, merged(losses), further=tuple(further))
+
+    def _image_body(self, request: EmbedRequest, one: Input, losses: list[Loss]) -> dict[str, object]:
+        out: dict[str, object] = {}
+        pieces = one.pieces if isinstance(one, Mixed) else (one,)
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        pictures = [piece.url for piece in pieces if isinstance(piece, Picture)]
+        if len(texts) > 1 or len(pictures) > 1:
+            losses.append(Loss(request.words.inputs, "meaning", "one text and one image make a vector"))
+        if texts:
+            out["inputText"] = texts[0]
+        if pictures:
+            out["inputImage"] = pictures[0].partition(";base64,")[2]
+            if not out["inputImage"]:
+                losses.append(Loss(request.words.inputs, "meaning", "an image by its address is not taken"))
+        if request.dimensions is not None:
+            out["embeddingConfig"] = {"outputEmbeddingLength": request.dimensions}
+        return out
 
     def read_reply(self, body: bytes, headers: Headers, request: EmbedRequest) -> Embeddings:
-        reply = read_answer(_REPLY, body, headers, "one of embeddings")
-        typed = reply.embeddings_by_type or _ByType()
-        floats = reply.embedding if reply.embedding is not None else typed.floats
-        count = reply.input_text_token_count
+        if len(request.inputs) > 1:
+            replies = read_answer(_REPLIES, body, headers, "a list of replies of embeddings")
+        else:
+            replies = [read_answer(_REPLY, body, headers, "one of embeddings")]
+        vectors = [_floats(reply) for reply in replies]
+        counts = [reply.input_text_token_count for reply in replies if reply.input_text_token_count is not None]
         return Embeddings(
-            floats=checked([floats] if floats is not None else [], len(request.inputs)),
-            usage=of_input(count) if count is not None else None,
+            floats=checked([vector for vector in vectors if vector is not None], len(request.inputs)),
+            usage=of_input(sum(counts)) if len(counts) == len(replies) else None,
         )
 
     def write_reply(self, answer: Embeddings, request: EmbedRequest, echo: Echo) -> bytes:
         vector = numbers_of(answer.floats[0])
         used = answer.usage.input if answer.usage is not None else 0
         return _encode({"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": used})
+
+
+def _floats(reply: _Reply) -> list[float] | None:
+    if reply.embedding is not None:
+        return reply.embedding
+    return reply.embeddings_by_type.floats if reply.embeddings_by_type is not None else None
 
 
 class BedrockEmbeddings:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from gateway.core.errors import UpstreamFault
 from gateway.core.usage import Usage
 from gateway.dialects.canonical import TargetFacts
 from gateway.dialects.embedding import EmbedRequest, Mixed, Picture
-from gateway.dialects.embeddings.bedrock import CODEC
+from gateway.dialects.embeddings.bedrock import CODEC, MOST, TITAN
 
 ONE = EmbedRequest(model="e-1", inputs=("a",))
 V2 = "amazon.titan-embed-text-v2:0"
@@ -48,8 +49,21 @@ def test_a_text(model: str, dimensions: int | None, body: dict[str, object], los
 
 
 def test_several_texts_are_several_calls() -> None:
-    _, losses = written(EmbedRequest(model="e-1", inputs=("a", "b")), V2)
+    encoded = TITAN.write_request(EmbedRequest(model="e-1", inputs=("a", "b", "c")), TargetFacts(model=V2))
+    assert [json.loads(body) for body in (encoded.body, *encoded.further)] == [{"inputText": text} for text in "abc"]
+    assert encoded.losses == ()
+    _, losses = written(EmbedRequest(model="e-1", inputs=("a",) * (MOST + 1)), V2)
     assert losses == [("input", "meaning")]
+
+
+def test_several_replies_are_one() -> None:
+    request = EmbedRequest(model="e-1", inputs=("a", "b"))
+    body = b'[{"embedding": [0.5], "inputTextTokenCount": 2}, {"embedding": [1], "inputTextTokenCount": 3}]'
+    told = TITAN.read_reply(body, [], request)
+    assert (told.floats, told.usage) == (([0.5], [1.0]), Usage(input=5))
+    for wrong in (b'[{"embedding": [0.5]}]', b'{"embedding": [0.5]}', b"[1, 2]"):
+        with pytest.raises(UpstreamFault):
+            TITAN.read_reply(wrong, [], request)
 
 
 def test_a_text_and_its_image_are_one_input() -> None:
