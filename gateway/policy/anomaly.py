@@ -91,18 +91,6 @@ class Anomalies:
             series.told = series.hour
         return found
 
-    def recall(self, subject: str, hour: int, amount: float) -> None:
-        """What an hour before any that was noted had, in whole hours since 1970: of a ledger, oldest first."""
-        if self._began is None or hour < self._began:
-            self._began = hour
-        series = self._series.get(subject)
-        if series is None:
-            if len(self._series) >= SUBJECTS:
-                return
-            series = self._series[subject] = _Series(hour, self._hours)
-        series.began = self._began
-        series.sums[self._advance(series, hour)] += amount
-
     def _advance(self, series: _Series, hour: int) -> int:
         """The place of an hour, with nothing in those that were passed over since."""
         size = self._hours

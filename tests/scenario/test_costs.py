@@ -233,3 +233,18 @@ async def test_a_chunk_that_is_translated(serve: Serve) -> None:
     more = long.calls - short.calls
     assert more.total() <= TRANSLATED_CHUNK_CALLS * 100, sorted(more.items())
     assert (long.timers, long.tasks) == (short.timers, short.tasks)
+
+
+UNSAMPLED: Final = 4
+"""More with traces, for a request that is not kept: the layer, its ids, and the sink that looks no further. The record
+is made for all sinks alike."""
+_OF_TRACES: Final = ("traced.py", "sampling.py", "traces.py", "spans.py", "span.py")
+
+
+async def test_a_request_that_is_not_sampled(serve: Serve) -> None:
+    served = serve(f"{YAML}traces: {{sampling: 0}}\n")
+    served.upstream.on(OPENAI, ok())
+    cost = await cost_of(served, chat())
+    own = [count for name, count in cost.calls.items() if name.partition(":")[0].endswith(_OF_TRACES)]
+    assert sum(own) == UNSAMPLED, sorted(cost.calls.items())
+    assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)

@@ -129,19 +129,6 @@ def test_time_that_goes_back_is_counted_in_the_latest_hour() -> None:
     assert anomaly.total == 4.5
 
 
-def test_what_a_ledger_remembers_counts_as_if_it_had_been_noted() -> None:
-    noted, recalled = Anomalies(POLICY), Anomalies(POLICY)
-    fed(noted, 6)
-    for hour in range(6 * 24):
-        recalled.recall("router:a", START // HOUR + hour, usual(hour % 24))
-    at = START + 6 * DAY + 2 * HOUR
-    found = noted.note("router:a", 90.0, at), recalled.note("router:a", 90.0, at)
-    assert found[0] is not None
-    assert found[1] is not None
-    assert found[1].usual == pytest.approx(found[0].usual)
-    assert found[1].days == found[0].days == 6
-
-
 def test_there_are_so_many_things_at_most() -> None:
     anomalies = Anomalies(POLICY)
     for number in range(SUBJECTS + 10):
