@@ -26,14 +26,16 @@ def privacy_of(spec: sp.Spec, policies: sp.Policies | None) -> sp.PrivacyLevel:
 
 
 def levels_of(spec: sp.Spec) -> Mapping[str, sp.PrivacyLevel]:
-    """By the name that records have; `` stands for all others."""
+    """By the name that records have; `` stands for all others. A route that is like the others is not named, so that
+    one that comes or goes changes nothing."""
+    usual = privacy_of(spec, None)
     unified = privacy_of(spec, spec.unified_api)
-    return {
-        "": privacy_of(spec, None),
+    named = {
         UNIFIED_TAG: unified,
         "/v1": unified,
         **{name: privacy_of(spec, router) for name, router in spec.routers.items()},
     }
+    return {"": usual, **{name: level for name, level in named.items() if level != usual}}
 
 
 def captures(spec: sp.Spec, policies: sp.Policies | None) -> list[Layer]:
@@ -46,12 +48,10 @@ def captures(spec: sp.Spec, policies: sp.Policies | None) -> list[Layer]:
 
 def audit_for(audit: sp.AuditSettings, levels: Mapping[str, sp.PrivacyLevel], runtime: Runtime) -> AuditSink:
     """Nothing is opened yet."""
-    silent = frozenset(name for name, level in levels.items() if level == "none")
-    loud = frozenset(name for name, level in levels.items() if level != "none")
-    usually_silent = levels[""] == "none"
+    usual = levels[""]
 
     def is_silent(router: str) -> bool:
-        return router in silent or (usually_silent and router not in loud)
+        return levels.get(router, usual) == "none"
 
     maker = LineMaker(
         estimator=runtime.estimator,
