@@ -39,7 +39,7 @@ _SECRET_HEADERS: Final = frozenset(
     ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-goog-api-key", "x-gateway-signature")
 )
 _RANGES: Final = ("tokens", "cost", "budget_left", "complexity")
-_SETS: Final = ("language", "key", "team", "user")
+_SETS: Final = ("language", "key", "team", "user", "optimize_for")
 _FLAGS: Final = ("tools", "images", "json")
 
 
@@ -247,6 +247,28 @@ def conditions(subject: Subject) -> Iterator[Problem]:
                 yield subject.origins.error("rule-never", (*here, name), "an empty list holds for nothing", at_key=True)
 
 
+def answerable(subject: Subject) -> Iterator[Problem]:
+    """What is asked of a rule's targets needs some, and a client's wish a router that lets it have one."""
+    listening = {path for path, router in subject.routes if router.optimize_for is not None}
+    for model, path, rule in _rules(subject):
+        when = rule.when or When()
+        if _range(when, "cost") != (None, None) and not any(lists_of(path, rule, model.names)):
+            yield subject.origins.error(
+                "rule-never",
+                (*path, "when"),
+                "this asks what the request costs, and the rule has no target of its own to price it by",
+                "ask it in the rules of the virtual model that this one leads to",
+            )
+        if when.optimize_for is not None and path[:-3] not in listening and path[0] != "global":
+            yield subject.origins.error(
+                "rule-never",
+                (*path, "when", "optimize-for"),
+                "no client of this router may say what it optimizes for, so this rule can never match",
+                "give the router `optimize-for: {}`",
+                at_key=True,
+            )
+
+
 def _pattern(subject: Subject, here: Path, when: When) -> Iterator[Problem]:
     if when.text is None:
         return
@@ -432,6 +454,7 @@ VIRTUAL_RULES: Final[tuple[Rule, ...]] = (
     shares,
     circles,
     conditions,
+    answerable,
     callers,
     reachable_rules,
 )

@@ -34,7 +34,16 @@ class Code(NamedTuple):
 
     status: int
     family: Literal[
-        "invalid", "auth", "forbidden", "not-found", "too-large", "quota", "rate-limit", "unavailable", "timeout", "server"
+        "invalid",
+        "auth",
+        "forbidden",
+        "not-found",
+        "too-large",
+        "quota",
+        "rate-limit",
+        "unavailable",
+        "timeout",
+        "server",
     ]
 
 

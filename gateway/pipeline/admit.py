@@ -219,7 +219,7 @@ class Gate:
             if rule.unit == "tokens":
                 amount = tokens_wanted(rule.rate, estimate)
             elif rule.unit == "usd":
-                amount = price_wanted(rule.rate, estimate, exchange.call.model, self._counting.price)
+                amount = price_wanted(rule.rate, estimate, exchange.likely or exchange.call.model, self._counting.price)
             takes.append(Take(name, rule.rate, amount, rule.shadow))
         return tuple(takes)
 

@@ -81,7 +81,7 @@ class Questions:
         at = (
             self._router, who if self._scope != "router" else "", exchange.team, exchange.access, call.dialect,
             call.operation, call.suffix, call.version, call.model, call.stream, call.multipart, exchange.query, counted,
-            body,
+            exchange.chosen, body,
         )  # fmt: skip
         question = self._memory.get(at)
         if question is None:
@@ -100,6 +100,8 @@ class Questions:
         around = surroundings(call, exchange.query, counted)
         if call.stream and not has_both_forms(call):
             around += ("stream",)
+        if exchange.chosen:
+            around += ("chosen", exchange.chosen)
         scope = (*self._whose(exchange), self._router, self._seed)
         key = key_of(scope, around, members)
         if key is None:

@@ -444,4 +444,7 @@ def _again(exchange: Exchange, started: float, wall: float) -> Exchange:
         team=exchange.team,
         project=exchange.project,
         access=exchange.access,
+        rule=exchange.rule,
+        chosen=exchange.chosen,
+        likely=exchange.likely,
     )

@@ -20,8 +20,8 @@ from gateway.policy.languages import language_of
 from gateway.policy.pattern import Pattern
 from gateway.policy.split import side_of
 
-DAY: Final = 24 * 60
-"""Minutes."""
+Targets = Sequence[tuple[str, str]]
+"""Providers, each with a model."""
 _UNKNOWN: Final = "not known"
 
 
@@ -29,14 +29,15 @@ class Facts:
     """What rules may ask of one request; each is found when it is first asked for, and once.
 
     caller: the name of the gateway key. user: the end user as the request names it. sticky: who is kept on one side of
-    a split. headers: by name in lower case. wall: Unix seconds. tokens: of the prompt, estimated. read: reads the body.
-    price: what the request would cost at a list of targets in nano-USD, None where that is not known. budget_left: the
-    share of the caller's budget that is left, None where there is no budget.
+    a split. wish: what the client optimizes for, or ``. headers: by name in lower case. wall: Unix seconds. tokens: of
+    the prompt, estimated. read: reads the body. price: what the request would cost at the dearest of some targets in
+    nano-USD, given its tokens; None where that is not known. budget_left: the share of the budget that is left, None
+    where there is no budget.
     """
 
     __slots__ = (
         "_complexity", "_encoded", "_headers", "_language", "_prompt", "_read", "_tokens", "budget_left", "caller",
-        "price", "sticky", "team", "user", "wall",
+        "price", "sticky", "team", "user", "wall", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -49,8 +50,9 @@ class Facts:
         team: str = "",
         user: str = "",
         sticky: str = "",
+        wish: str = "",
         wall: float = 0.0,
-        price: Callable[[Sequence[str]], int | None] | None = None,
+        price: Callable[[Targets, int], int | None] | None = None,
         budget_left: Callable[[], float | None] | None = None,
     ) -> None:
         self._read = read
@@ -64,6 +66,7 @@ class Facts:
         self.team = team
         self.user = user
         self.sticky = sticky
+        self.wish = wish
         self.wall = wall
         self.price = price
         self.budget_left = budget_left
@@ -253,9 +256,11 @@ class Onward(msgspec.Struct, frozen=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """To a list of targets. key: the list as text: equal ones are the same. path: where it stands."""
+    """To a list of targets. key: the list as text: equal ones are the same. first: `provider/model` of the first of
+    them. path: where it stands."""
 
     key: str
+    first: str = ""
     path: ConfigPath = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -45,6 +45,10 @@ class When(Base, frozen=True):
     key: Annotated[Names | None, Meta(description="The caller, by the name of its gateway key.")] = None
     team: Annotated[Names | None, Meta(description="The caller's team.")] = None
     user: Annotated[Names | None, Meta(description="The end user: the request's `user`, or `x-end-user`.")] = None
+    optimize_for: Annotated[
+        Literal["cost", "speed"] | None,
+        Meta(description="What the client asks for, where the router's `optimize-for` lets it."),
+    ] = None
     hour: Annotated[
         Names | None,
         Meta(
