@@ -73,8 +73,11 @@ def shape_of(body: bytes) -> Shape:
     if read.tools or read.functions:
         features.append("tools")
     for feature, marks in _MARKS:
-        if any(mark in body for mark in marks):
-            features.append(feature)
+        # A loop, not a generator: this runs for each request.
+        for mark in marks:
+            if mark in body:
+                features.append(feature)
+                break
     generation = read.generation or read.generation_too or _Generation()
     asked = (
         read.response_format.type if read.response_format is not None else "",

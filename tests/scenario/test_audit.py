@@ -203,7 +203,7 @@ async def test_bodies_are_kept_sealed_where_a_route_says_so_and_nowhere_else(ser
     assert plain.content is None
     text = written(path)
     assert "the answer" not in text
-    assert "Hi" not in text
+    assert "messages" not in text
     ring = KeyRing([key_bytes(KEY)])
     for line in (first, again):
         assert line.content is not None
