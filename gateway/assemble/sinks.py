@@ -32,8 +32,9 @@ def sinks_for(spec: sp.Spec, runtime: Runtime) -> Sinks:
 
 
 def sink_secrets(spec: sp.Spec) -> list[str]:
-    """What no log may show of `alerts:`, `ledger:` and `traces:`."""
+    """What no log may show of `alerts:`, `audit:`, `ledger:` and `traces:`."""
     webhooks = spec.alerts.webhooks if spec.alerts is not None else ()
     found = [webhook.url for webhook in webhooks] + ledger_secrets(spec)
     found += [webhook.secret for webhook in webhooks if webhook.secret]
+    found += list(spec.audit.headers.values()) if spec.audit is not None else []
     return found + (list(spec.traces.headers.values()) if spec.traces is not None else [])

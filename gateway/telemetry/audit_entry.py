@@ -23,7 +23,7 @@ from gateway.telemetry.audit_line import Content, Facts, encode, line_of
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.log import MASK, SHORTEST_SECRET
 
-ORDERED: Final = 32 * 1024
+ORDERED: Final = 8 * 1024
 """Bytes of a body that is put in order before it is hashed, as the cache does it. A larger one is hashed as it is."""
 SLACK: Final = 512
 """Bytes read of a body beyond what is shown of it, so that no credential at its edge is half masked."""

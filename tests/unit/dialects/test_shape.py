@@ -38,7 +38,7 @@ def test_a_body_shows_what_it_has(body: dict[str, object], shape: Shape) -> None
 
 
 def test_a_word_in_the_users_text_is_not_a_part_of_the_body() -> None:
-    text = 'send "image_url" and {"type":"image"} and "input_audio"'
+    text = 'send "image/png" or "image_url" and {"type":"image"} and "input_audio"'
     assert shape_of(json.dumps({"messages": [{"role": "user", "content": text}]}).encode()) == NO_SHAPE
 
 
