@@ -13,8 +13,9 @@ from gateway.cli.dry_run import Outcome
 from gateway.config import spec as sp
 from gateway.config.load import Loaded
 from gateway.config.origins import Origins
+from gateway.config.virtual import lists_of, policies_of, virtual_names, virtual_rules
 from gateway.core.exchange import GROUP_OF, Exchange
-from gateway.core.trace import CacheNote, ConfigPath, LimitNote, RefusalNote, Retries, TargetNote, Waits
+from gateway.core.trace import CacheNote, ConfigPath, LimitNote, RefusalNote, Retries, RuleNote, TargetNote, Waits
 
 DEFAULT: Final = "default"
 CATALOG: Final = "catalog"
@@ -49,6 +50,13 @@ class RefusalLine(msgspec.Struct, frozen=True):
     place: str
 
 
+class RuleLine(msgspec.Struct, frozen=True):
+    """A rule of a virtual model that was tried."""
+
+    note: RuleNote
+    place: str
+
+
 class LimitLine(msgspec.Struct, frozen=True):
     note: LimitNote
     place: str
@@ -64,8 +72,9 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, decided. serves: somebody would be asked, or the gateway answers itself. tokens: input, output.
-    said: the client has bounded the output. cost: of the first target, in nano-USD."""
+    """One request, decided. rule: of a virtual model, that chose the targets, or ``. serves: somebody would be asked,
+    or the gateway answers itself. tokens: input, output. said: the client has bounded the output. cost: of the first
+    target, in nano-USD."""
 
     router: str
     router_place: str
@@ -75,6 +84,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     stream: bool
     caller: CallerLine
+    rule: str
+    rules: tuple[RuleLine, ...]
     limits: tuple[LimitLine, ...]
     cache: CacheNote | None
     cache_place: str
@@ -100,7 +111,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 def decision_of(loaded: Loaded, outcome: Outcome, *, key: str, faults: dict[str, str], assumed_keys: bool) -> Decision:
     """faults: as they were given."""
     exchange, trace, error = outcome.exchange, outcome.trace, outcome.error
-    places = _Places(loaded, exchange)
+    places = _Places(loaded, exchange, trace.chosen)
     estimate = trace.estimate
     return Decision(
         router=exchange.router,
@@ -111,6 +122,8 @@ def decision_of(loaded: Loaded, outcome: Outcome, *, key: str, faults: dict[str,
         model=exchange.call.model,
         stream=exchange.call.stream,
         caller=_caller(loaded, places, key),
+        rule=exchange.rule,
+        rules=tuple(RuleLine(note, places.at(note.path)) for note in trace.rules),
         limits=tuple(LimitLine(note, places.at(note.path)) for note in trace.limits),
         cache=trace.cache,
         cache_place=places.policy("cache"),
@@ -135,9 +148,10 @@ def decision_of(loaded: Loaded, outcome: Outcome, *, key: str, faults: dict[str,
 
 
 class _Places:
-    """Where the config says what. base: of the route; balance: of what spreads this kind of request."""
+    """Where the config says what. base: of the route; balance: of what spreads this kind of request. chosen: where the
+    list stands that a rule has chosen, empty where none has."""
 
-    def __init__(self, loaded: Loaded, exchange: Exchange) -> None:
+    def __init__(self, loaded: Loaded, exchange: Exchange, chosen: ConfigPath) -> None:
         self._origins: Final[Origins] = loaded.origins
         spec = loaded.spec
         name = exchange.router
@@ -151,14 +165,15 @@ class _Places:
         group = GROUP_OF[exchange.call.operation]
         if given is not None and getattr(given, group) is None:
             group = "default"
-        self.balance: Final[ConfigPath] = (*self.base, "load-balance", group)
-        listed: sp.Balance | None = None if given is None else getattr(given, group)
+        self.balance: Final[ConfigPath] = chosen or (*self.base, "load-balance", group)
+        listed: sp.Balance | None = None if given is None or chosen else getattr(given, group)
         self._entries: list[tuple[sp.Target, ConfigPath]] = []
-        if listed is not None:
+        if chosen:
+            self._entries += [(_as_target(item), place) for place, item in _entries_of(spec, chosen)]
+        elif listed is not None:
             for kind in ("providers", "models"):
                 for at, item in enumerate(getattr(listed, kind) or ()):
-                    target = sp.Target(provider=item) if isinstance(item, str) else item
-                    self._entries.append((target, (*self.balance, kind, at)))
+                    self._entries.append((_as_target(item), (*self.balance, kind, at)))
         self.on_loss = self._router.on_loss or self._global.on_loss or "allow"
 
     def at(self, path: ConfigPath) -> str:
@@ -200,6 +215,21 @@ class _Places:
             if name in (self._global.model_mappings or {}):
                 return "mapped", self.at(("global", "model-mappings", name))
         return "equivalent", CATALOG
+
+
+def _as_target(item: sp.Target | str) -> sp.Target:
+    return sp.Target(provider=item) if isinstance(item, str) else item
+
+
+def _entries_of(spec: sp.Spec, chosen: ConfigPath) -> tuple[tuple[ConfigPath, sp.Target | str], ...]:
+    """The targets of the list that stands there."""
+    for path, policies in policies_of(spec):
+        names = virtual_names(spec, policies)
+        for _, at, rule in virtual_rules(path, policies):
+            for listing in lists_of(at, rule, names):
+                if listing.path == chosen:
+                    return listing.entries
+    return ()
 
 
 def _model_of(target: sp.Target) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from gateway.cli.decision import CallerLine, Decision, RefusalLine, TargetLine
+from gateway.cli.decision import CallerLine, Decision, RefusalLine, RuleLine, TargetLine
 from gateway.core.money import in_dollars
 from gateway.core.trace import LimitNote
 
@@ -27,8 +27,12 @@ _UNITS: Final = {"requests": "requests", "tokens": "tokens", "usd": "USD"}
 
 
 def text_of(decision: Decision) -> str:
-    """Lines for a terminal: facts with their places, then the targets, then those that were passed over."""
+    """Lines for a terminal: facts with their places, then the rules of a virtual model, the targets, and those that
+    were passed over."""
     parts = [_table(_facts(decision), head=False)]
+    if decision.rules:
+        rules = [("rule", "matches", "because", "said in"), *map(_rule, decision.rules)]
+        parts.append(_table(rules))
     if decision.limits:
         rows = [("limit", "allows", "takes", "leaves", "bucket", "said in")]
         rows += [(*_limit(line.note), line.place) for line in decision.limits]
@@ -51,6 +55,8 @@ def _facts(decision: Decision) -> Iterator[tuple[str, str, str]]:
     yield "router", decision.router, decision.router_place
     yield "request", asked, ""
     yield "caller", _caller(decision.caller), decision.caller.place
+    if decision.rule:
+        yield "rule", decision.rule, next((line.place for line in reversed(decision.rules) if line.note.matched), "")
     if decision.waits is None and decision.error is not None:
         yield "stopped", "before the targets are looked at", ""
     elif not decision.limits:
@@ -89,6 +95,17 @@ def _caller(caller: CallerLine) -> str:
     may = (("routers", caller.routers), ("models", caller.models), ("providers", caller.providers))
     parts += [f"{what}: {', '.join(names) or 'none'}" for what, names in may if names is not None]
     return "; ".join([*parts, *caller.asks])
+
+
+def _rule(line: RuleLine) -> tuple[str, str, str, str]:
+    """Of a rule that did not match, what did not hold; of the one that did, all that was asked."""
+    note = line.note
+    because = "; ".join(
+        f"{condition.name} {condition.found} (wanted: {condition.wanted})"
+        for condition in note.conditions
+        if note.matched or not condition.held
+    )
+    return note.rule, "yes" if note.matched else "no", because or "it asks nothing", line.place
 
 
 def _limit(note: LimitNote) -> tuple[str, str, str, str, str]:

@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 
 from gateway.core.exchange import Exchange
-from gateway.core.trace import Trace
+from gateway.core.trace import RuleNote, Trace
 
 LARGEST: Final = 4096
 """Bytes. Servers and proxies in front of a client take headers of 8 KB in all."""
-_SHORTENED: Final = ("refused", "targets", "limits", "attempts")
+_SHORTENED: Final = ("refused", "targets", "rules", "limits", "attempts")
 """In the order in which entries are left out when there are too many: the last of each list goes first."""
 
 
@@ -26,6 +26,8 @@ def header_of(trace: Trace, exchange: Exchange) -> bytes:
         "model": call.model[:200],
         "caller": exchange.caller,
         "team": exchange.team,
+        "rule": exchange.rule,
+        "rules": [_rule(note) for note in trace.rules],
         "strategy": trace.strategy,
         "tokens": {"input": trace.estimate.input, "output": trace.estimate.output},
         "limits": [_limit(note) for note in trace.limits],
@@ -45,6 +47,12 @@ def header_of(trace: Trace, exchange: Exchange) -> bytes:
     }
     plain: dict[str, object] = msgspec.to_builtins({name: value for name, value in said.items() if value})
     return _bounded(plain)
+
+
+def _rule(note: RuleNote) -> dict[str, object]:
+    """What a rule asks is the config's own: it may name users, and values of headers that few know."""
+    failed = [condition.name for condition in note.conditions if not condition.held]
+    return {"rule": note.rule, "matched": note.matched} | ({"failed": failed} if failed else {})
 
 
 def _limit(note: object) -> dict[str, object]:

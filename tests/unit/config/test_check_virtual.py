@@ -102,7 +102,10 @@ CASES = {
         ["6:49 provider-unknown"],
     ),
     "a provider without a model": ("auto:\n  - {to: openai}", ["6:16 model-missing"]),
-    "a provider that cannot chat": ("auto:\n  - {to: elevenlabs/eleven_v3}", ["6:16 key-missing", "6:16 target-unable"]),
+    "a provider that cannot chat": (
+        "auto:\n  - {to: elevenlabs/eleven_v3}",
+        ["6:16 key-missing", "6:16 target-unable"],
+    ),
     "a virtual model in a list": (
         f"auto:\n  - {{to: [smart, openai/gpt-5.5]}}\nsmart:\n{REST}",
         ["6:17 virtual-in-list"],
