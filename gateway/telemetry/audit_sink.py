@@ -1,7 +1,8 @@
 """The audit log as a sink: which exchanges get a line.
 
 On the path of a request an entry is put into a queue, no more: its line is made by another thread (audit_entry.py).
-Law: of a route whose level is `none` nothing is kept at all.
+Law: of a route whose level is `none` nothing is kept at all. A sink that nobody has opened takes nothing: rehearsals
+build the whole gateway, and leave no trace.
 """
 
 from __future__ import annotations
@@ -38,15 +39,17 @@ class AuditSink:
     ) -> None:
         self._make_line: Final = make_line
         self._is_silent: Final = is_silent
+        self._is_open = False
         self._came = 0
         self._went = 0
         self._writer: Final[Writer[Entry]] = Writer(place, self._line_of, most=most, count=count, log=log)
 
     async def open(self) -> None:
         self._writer.start()
+        self._is_open = True
 
     def write(self, record: Record, exchange: Exchange) -> None:
-        if self._is_silent(record.router):
+        if not self._is_open or self._is_silent(record.router):
             return
         body: bytes | None = exchange.body
         size = len(exchange.body)

@@ -190,6 +190,15 @@ async def test_where_all_is_silent_one_route_may_speak(serve: Serve, path: Path)
     assert [line.router for line in lines(path)] == ["loud"]
 
 
+async def test_a_rehearsal_leaves_no_trace(serve: Serve, path: Path) -> None:
+    served = serve(house(path, audit=", queue: 1"))
+    served.upstream.on(ALPHA, ok())
+    for _ in range(3):
+        await served.client.post(url("solo"), chat())
+    assert written(path) == ""
+    assert not served.log("audit lines are dropped")
+
+
 FULL = f"  full: {{{SOLO}, privacy: {{log: full}}, cache: {{directive: max-age=60}}}}"
 
 
