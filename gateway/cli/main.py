@@ -30,6 +30,7 @@ VERBS: Final = {
     "audit": "read the audit log",
     "plan": "say what a change of the config does",
     "review": "check, test and plan a change, as one comment",
+    "replay": "decide a recorded request again, under the config that decided it",
     "import": "turn another gateway's config into routers.yaml",
     "version": "print the version",
 }

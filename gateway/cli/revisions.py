@@ -12,13 +12,17 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from gateway.config.problem import ConfigError, Problem
+
 DEFAULT_NAME: Final = "routers.yaml"
+MOST: Final = 1000
+"""Commits that are looked through."""
 _MARK: Final = "git:"
 _YAML: Final = (":(top,glob)**/*.yaml", ":(top,glob)**/*.yml")
 
@@ -69,6 +73,44 @@ def opened(text: str, beside: str = "") -> Iterator[Source]:
         if not file.is_file() or not file.resolve().is_relative_to(root):
             raise AbsentError(f"{revision}: there is no {name} in it; write {_MARK}{revision}:PATH")
         yield Source(file, root, revision)
+
+
+def history(text: str) -> Iterator[AbstractContextManager[Source]]:
+    """A file as it is, where it is there, then as each commit that changed something beside or below it has left it,
+    the latest first. Each is to be entered before the next is asked for. SourceError where there is neither."""
+    path = Path(text)
+    there = path.exists()
+    if there:
+        yield opened(text)
+    try:
+        top = _top(text)
+    except SourceError:
+        if there:
+            return
+        raise
+    name = _inside(text, top) if there else _named(path, top)
+    folder = Path(name).parent.as_posix()
+    below = ":(top)" if folder == "." else f":(top,literal){folder}"
+    listed = _git(top, "log", f"--max-count={MOST}", "--format=%H", "--", below)
+    for commit in (listed or b"").decode().split():
+        yield _quiet(f"{_MARK}{commit}:{name}")
+
+
+@contextmanager
+def _quiet(text: str) -> Iterator[Source]:
+    """A revision; ConfigError in place of what a caller of `history` cannot help."""
+    try:
+        with opened(text) as source:
+            yield msgspec.structs.replace(source, name=source.name[:12])
+    except AbsentError as error:
+        raise ConfigError([Problem("error", "file-missing", text, "", str(error))]) from None
+
+
+def _named(path: Path, top: Path) -> str:
+    """The path within the repository of a file that is no more."""
+    path = path.resolve()
+    top = top.resolve()
+    return path.relative_to(top).as_posix() if path.is_relative_to(top) else path.name
 
 
 def _top(text: str) -> Path:

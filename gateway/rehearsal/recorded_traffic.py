@@ -1,7 +1,8 @@
 """A change, judged by recorded traffic: the file is read twice, once for what it knows, once to be replayed.
 
 Lives here: the two passes and what they are made of. The first learns who asks, since when, and how each target
-answers; the second sends each request through both configs (reenactment.py). Law: what is held does not grow with the file.
+answers; the second sends each request through both configs (reenactment.py). Law: what is held does not grow with the
+file.
 """
 
 from __future__ import annotations

@@ -306,7 +306,7 @@ def _ended(exchange: Exchange, asking: _Asking) -> Ended:
     return Ended(
         status=status,
         code=code,
-        limited=bool(code) and not exchange.attempts and status in (402, 429),
+        limited=code == "request_exceeds_limit" or (bool(code) and not exchange.attempts and status in (402, 429)),
         target=f"{answered}/{exchange.model}" if answered and exchange.model else answered,
         cache=exchange.cache,
         seconds=max(exchange.ended - exchange.started, 0.0),
