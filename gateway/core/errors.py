@@ -91,6 +91,7 @@ CODES: Final[dict[str, Code]] = {
     "ledger_off": Code(404, "not-found"),
     "ledger_unavailable": Code(503, "unavailable"),
     "config_rejected": Code(409, "invalid"),
+    "idempotency_conflict": Code(409, "invalid"),
     "internal_error": Code(500, "server"),
 }
 

@@ -25,8 +25,8 @@ from gateway.ingress.admin.query import DIMENSIONS
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, UsagePage, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
 from tests.support.asgi_client import AsgiClient, Response
-from tests.support.house import HOUSE, KEYS, Serve, Served
 from tests.support.exchange_records import served as record
+from tests.support.house import HOUSE, KEYS, Serve, Served
 
 READER, WRITER, EXPIRED, KEYED = (key_text(number) for number in (1, 2, 3, 4))
 PEPPER: Final = "a-pepper-of-the-tests"
@@ -457,8 +457,24 @@ async def test_a_change_that_is_sent_twice_counts_once(serve: Serve, tmp_path: P
         replies = [await admin.client(**once).post("/admin/api/quotas", json=change) for _ in range(2)]
         assert [reply.json()["quota"]["granted"] for reply in replies] == ["5.00", "5.00"]
         assert replies[0].json()["entry"] == "admin:hand:invoice-7"
+        for other in ({"amount": "6"}, {"name": "web"}, {"change": "set"}):
+            reply = await admin.client(**once).post("/admin/api/quotas", json={**change, **other})
+            assert problem(reply) == (409, "idempotency_conflict", "idempotency-key"), other
+        reply = await admin.client(**once).post("/admin/api/quotas", json={**change, "note": "again"})
+        assert (reply.status, reply.json()["quota"]["granted"]) == (200, "5.00")
+        assert [balance.consumer.name for balance in await admin.database.balances()] == ["ml"]
         reply = await admin.client(**{"idempotency-key": "a b"}).post("/admin/api/quotas", json=change)
         assert problem(reply) == (400, "invalid_request", "idempotency-key")
+
+
+async def test_a_balance_has_an_end(serve: Serve, tmp_path: Path) -> None:
+    async with office(serve, tmp_path) as admin:
+        change = {"kind": "team", "name": "ml", "change": "add", "amount": "999999999"}
+        assert (await admin.post("/quotas", change)).status == 200
+        assert problem(await admin.post("/quotas", change)) == (400, "invalid_request", "amount")
+        less = {**change, "amount": "-999999999"}
+        assert [(await admin.post("/quotas", less)).status for _ in range(3)] == [200, 200, 400]
+        assert (await admin.get("/quotas")).json()["quotas"][0]["left"] == "-999999999.00"
 
 
 BAD_CHANGES: dict[str, tuple[object, str | None]] = {

@@ -40,12 +40,15 @@ from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
     LedgerDatabase,
+    LedgerDown,
     QuotaEntry,
     UsageQuery,
 )
 from gateway.store.ledger.protocol import cursor_of as place_of
 
 _ENTRY: Final = re.compile(r"[\x21-\x7e]{1,128}")
+MOST_GRANTED: Final = 10**18
+"""Nano-USD: what databases add up in 64 bits stays far from their end."""
 _FETCHED: Final = 1_000
 """Rows of a table that are asked for at once."""
 
@@ -116,14 +119,23 @@ class LedgerPages:
             )
         # Whose it is stands in front: two who count their changes from 1 do not meet.
         entry_id = f"admin:{asked.bearer.name}:{once or os.urandom(16).hex()}"
-        consumer = Consumer(change.kind, change.name)
-        database = self._database()
         by = f"admin:{asked.bearer.name}" if asked.bearer.name else "admin"
+        consumer = Consumer(change.kind, change.name)
         entry = QuotaEntry(entry_id, consumer, change.change, amount, asked.now, by, change.note)
-        await database.enter(entry)
+        database = self._database()
+        before = await database.entry(entry_id) if once is not None else None
+        if before is None:
+            _check_size(change, amount, await database.balance(consumer))
+            await database.enter(entry)
+            # Of two at the same time under one name, one was entered.
+            before = await database.entry(entry_id)
+        if before is not None and not _is_same(before, entry):
+            raise GatewayError(
+                "idempotency_conflict", "This idempotency-key was used for another change.", param="idempotency-key"
+            )
         balance = await database.balance(consumer)
-        if balance is None:
-            raise GatewayError("ledger_unavailable", "The change was entered, and the balance cannot be read now.")
+        if before is None or balance is None:
+            raise LedgerDown("what was entered is not there")
         line: QuotaLine = quota_line(balance)
         asked.note("quota changed", kind=change.kind, name=change.name, change=change.change, amount=change.amount)
         return QuotaChanged(entry_id, "USD", line)
@@ -142,6 +154,17 @@ def _nano_of(change: QuotaChange) -> int:
     if change.change == "add" and not amount:
         raise GatewayError("invalid_request", "Nothing is no change.", param="amount")
     return int(amount * NANO)
+
+
+def _check_size(change: QuotaChange, amount: int, balance: Balance | None) -> None:
+    granted = amount if balance is None or change.change == "set" else balance.granted + amount
+    if abs(granted) > MOST_GRANTED:
+        raise GatewayError("invalid_request", "The balance would be more than a billion dollars.", param="amount")
+
+
+def _is_same(one: QuotaEntry, other: QuotaEntry) -> bool:
+    """Whether they change the same by the same, whenever and with whatever note."""
+    return (one.consumer, one.kind, one.amount) == (other.consumer, other.kind, other.amount)
 
 
 async def _usage_rows(database: LedgerDatabase, query: UsageQuery) -> AsyncIterator[Sequence[Cell]]:

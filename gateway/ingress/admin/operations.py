@@ -130,7 +130,7 @@ OPERATIONS: Final = (
             ),
         ),
         answers.QuotaChange,
-        fails=_LEDGER,
+        fails=(*_LEDGER, "idempotency_conflict"),
     ),
     Operation("keys", "GET", "/keys", "The keys of callers, none of them shown.", answers.KeysAnswer),
     Operation("targets", "GET", "/targets", "Breakers, latencies and keys of providers, now.", answers.TargetsAnswer),

@@ -43,7 +43,9 @@ from gateway.store.ledger.queries import (
     DAY,
     POSTGRESQL,
     Argument,
+    entry_statement,
     grants_statement,
+    quota_entry,
     read_cursor,
     records_statement,
     span,
@@ -156,6 +158,10 @@ class PostgresLedger:
             )  # fmt: skip
 
         await self._write(enter)
+
+    async def entry(self, entry_id: str) -> QuotaEntry | None:
+        found = await self._read(*entry_statement(entry_id, POSTGRESQL))
+        return quota_entry(tuple(found[0])) if found else None
 
     async def balance(self, consumer: Consumer) -> Balance | None:
         found = await self._balances(consumer.kind, consumer.name)

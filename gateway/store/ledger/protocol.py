@@ -143,6 +143,10 @@ class LedgerDatabase(Protocol):
         """Write a change of a balance."""
         ...
 
+    async def entry(self, entry_id: str) -> QuotaEntry | None:
+        """The change that was written under this id."""
+        ...
+
     async def balance(self, consumer: Consumer) -> Balance | None:
         """None for one without entries: it has no quota."""
         ...

@@ -15,7 +15,15 @@ from typing import Final, Literal, cast
 import msgspec
 
 from gateway.store.ledger.columns import COLUMNS
-from gateway.store.ledger.protocol import Consumer, ConsumerKind, Dimension, LedgerDown, UsageQuery, UsageRow
+from gateway.store.ledger.protocol import (
+    Consumer,
+    ConsumerKind,
+    Dimension,
+    LedgerDown,
+    QuotaEntry,
+    UsageQuery,
+    UsageRow,
+)
 
 DAY: Final = 86400.0
 
@@ -177,7 +185,7 @@ def spent_statement(consumer: Consumer, cut: Span, speech: Speech) -> Statement:
         days = _between(cut.days, speech, arguments)
         parts.append(f"SELECT SUM(cost) AS cost FROM ledger_days WHERE {name} AND {days}")  # noqa: S608
     if not parts:
-        return f"SELECT 0 WHERE {_mark(arguments, 0, speech)} = 0", [0]
+        return "SELECT 0", []
     return f"SELECT COALESCE(SUM(cost), 0) FROM ({' UNION ALL '.join(parts)}) AS parts", arguments  # noqa: S608
 
 
@@ -197,6 +205,20 @@ def grants_statement(speech: Speech, kind: ConsumerKind | None, name: str | None
         "GROUP BY q.kind, q.name ORDER BY q.kind, q.name"
     )
     return sql, arguments
+
+
+def entry_statement(entry_id: str, speech: Speech) -> Statement:
+    """One change of a balance, for `quota_entry`."""
+    arguments: list[Argument] = []
+    mark = _mark(arguments, entry_id, speech)
+    return f"SELECT id, kind, name, change, amount, time, made_by, note FROM ledger_quotas WHERE id = {mark}", arguments  # noqa: S608
+
+
+def quota_entry(row: Sequence[object]) -> QuotaEntry:
+    """A result of `entry_statement`."""
+    entry_id, kind, name, change, amount, time, by, note = row
+    plain = {"id": entry_id, "consumer": {"kind": kind, "name": name}, "kind": change, "amount": amount, "time": time}
+    return msgspec.convert({**plain, "by": by, "note": note}, QuotaEntry)
 
 
 def _needs_rows(query: UsageQuery) -> bool:

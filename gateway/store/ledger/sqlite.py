@@ -35,7 +35,9 @@ from gateway.store.ledger.protocol import (
 from gateway.store.ledger.queries import (
     DAY,
     SQLITE,
+    entry_statement,
     grants_statement,
+    quota_entry,
     read_cursor,
     records_statement,
     span,
@@ -74,7 +76,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = _Thread(path, "ledger-writer", _migrate)
+        self._writer = _Thread(path, "ledger-writer", _prepare)
         self._reader = _Thread(path, "ledger-reader", lambda connection: ())
 
     async def open(self) -> None:
@@ -114,6 +116,11 @@ class SqliteLedger:
 
     async def enter(self, entry: QuotaEntry) -> None:
         await self._writer.run(lambda connection: _enter(connection, entry))
+
+    async def entry(self, entry_id: str) -> QuotaEntry | None:
+        asked = entry_statement(entry_id, SQLITE)
+        row = await self._reader.run(lambda connection: connection.execute(*asked).fetchone())
+        return None if row is None else quota_entry(row)
 
     async def balance(self, consumer: Consumer) -> Balance | None:
         found = await self._reader.run(lambda connection: _balances(connection, consumer.kind, consumer.name))
@@ -181,16 +188,16 @@ class _Thread:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-    try:
-        # Counts only before the first table, for a file that gives room back.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+
+
+def _prepare(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """For whoever writes: both of the first two are kept in the file, and whoever reads need not wait to set them."""
+    # Counts only before the first table, for a file that gives room back.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return _migrate(connection)
 
 
 @contextlib.contextmanager
