@@ -210,6 +210,7 @@ class LedgerWriter:
             self._spool_failed(full)
             return False
         batch.safe.add(row.id)
+        self._spool_trouble = None
         return True
 
     def _take(self) -> _Batch:
@@ -389,6 +390,7 @@ class LedgerWriter:
             await self._insert(records)
             self._count("replayed", len(records))
         orphan.delete()
+        self._spool_trouble = None
 
     async def _insert(self, rows: Sequence[Record]) -> None:
         """All of them, those apart that the database will not have."""
@@ -441,6 +443,8 @@ class LedgerWriter:
             self._delay = min(self._delay * 2, _LAST_RETRY)
         self._down = str(down)
         self._retry_at = now + self._delay
+        # Whoever replays is to look again sooner.
+        self._replay.set()
 
     def _rose(self) -> None:
         if self._down is not None:

@@ -1,0 +1,150 @@
+"""`gateway serve` with a ledger: killed, and with its database killed under it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from gateway.core.secret import Secret
+from gateway.store.ledger.postgres import PostgresLedger
+from gateway.store.ledger.protocol import LedgerDatabase, UsageQuery
+from gateway.store.ledger.sqlite import SqliteLedger
+from tests.support.postgres_server import PostgresServer, run_postgres
+from tests.support.processes import BOUND, ROOT, Program, start_gateway
+
+BODY: Final = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hi"}]})
+WRITTEN: Final = 'gateway_ledger_rows_total{result="written"}'
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    with run_postgres() as server:
+        yield server
+
+
+def config(folder: Path, url: str, more: str = "") -> str:
+    ledger = f"{{url: '{url}', spool: '{folder / 'spool'}'{more}}}"
+    return f"ledger: {ledger}\nrouters: {{one: {{load-balance: {{chat: {{providers: [echo]}}}}}}}}\n"
+
+
+def ask(gateway: Program, count: int) -> list[int]:
+    """So many requests, one after the other, on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=BOUND)
+    statuses = []
+    for _ in range(count):
+        connection.request("POST", "/router/one/v1/chat/completions", BODY, {"content-type": "application/json"})
+        reply = connection.getresponse()
+        reply.read()
+        statuses.append(reply.status)
+    connection.close()
+    return statuses
+
+
+def requests_in(database: LedgerDatabase) -> int:
+    """By the rows and by the totals of days, which agree."""
+
+    async def count() -> int:
+        try:
+            rows = [record.id async for record in database.records(UsageQuery(0, 5e9, limit=100_000))]
+            page = await database.usage(UsageQuery(0, 5e9))
+            total = page.rows[0].requests if page.rows else 0
+            assert (len(rows), len(set(rows))) == (total, total)
+            return total
+        finally:
+            await database.close()
+
+    return asyncio.run(count())
+
+
+def test_what_kill_9_loses_is_within_the_batch_window(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    with start_gateway(tmp_path, config(tmp_path, f"sqlite:///{file}"), {}) as gateway:
+        assert ask(gateway, 50) == [200] * 50
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == 50, "a window later they are written")
+        ask(gateway, 5)
+        gateway.signal(signal.SIGKILL)
+        gateway.wait_exit()
+    assert 50 <= requests_in(SqliteLedger(file)) <= 55
+
+
+def test_workers_share_a_file_and_a_spool(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    text = config(tmp_path, f"sqlite:///{file}")
+    with start_gateway(tmp_path, text, {}, "--workers", "2") as gateway, ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, gateway, 50) for _ in range(4)]
+        assert all(statuses.result() == [200] * 50 for statuses in asked)
+    assert requests_in(SqliteLedger(file)) == 200
+
+
+def test_an_outage_of_postgresql_loses_nothing_and_fails_no_request(own_server: PostgresServer, tmp_path: Path) -> None:
+    statuses: list[int] = []
+    go_on = threading.Event()
+    go_on.set()
+
+    def keep_asking(gateway: Program) -> None:
+        while go_on.is_set():
+            statuses.extend(ask(gateway, 20))
+
+    url = own_server.url()
+    with start_gateway(tmp_path, config(tmp_path, url), {"LEDGER_KEY": own_server.password}) as gateway:
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(keep_asking, gateway)
+            gateway.wait_until(lambda: gateway.metric(WRITTEN) > 0, "rows are written")
+            own_server.stop()
+            gateway.wait_until(lambda: gateway.metric("gateway_ledger_spool_bytes") > 0, "rows wait in the spool")
+            status, _, page = gateway.get("/readyz")
+            assert (status, "the ledger is away" in page) == (200, True)
+            own_server.start()
+            gateway.wait_until(lambda: gateway.metric("gateway_ledger_up") == 1, "it is found again")
+            go_on.clear()
+            asking.result()
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == len(statuses), "all is written")
+        assert gateway.metric("gateway_ledger_spool_bytes") == 0
+    assert set(statuses) == {200}
+    assert requests_in(PostgresLedger(Secret("ledger", url), "here")) == len(statuses)
+
+
+def test_kill_9_loses_no_row_that_is_charged_to_somebody(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-m", "tests.ledger.charging", tmp_path], cwd=ROOT, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with start_gateway(tmp_path, config(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}"), {}) as gateway:
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == 40, "the next process brings them")
+    assert requests_in(SqliteLedger(tmp_path / "ledger.db")) == 40
+
+
+def gateway_ledger(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "ledger", *arguments, "--config", str(folder / "routers.yaml")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_tables_are_made_from_the_command_line(tmp_path: Path, postgres_url: str) -> None:
+    (tmp_path / "routers.yaml").write_text(config(tmp_path, postgres_url))
+    before = gateway_ledger(tmp_path, "status")
+    assert (before.returncode, "missing    0001_ledger" in before.stdout) == (1, True)
+    assert gateway_ledger(tmp_path, "migrate").stdout == "applied 0001_ledger\n"
+    assert "Nothing to apply" in gateway_ledger(tmp_path, "migrate").stdout
+    after = gateway_ledger(tmp_path, "status")
+    assert (after.returncode, "requests   0" in after.stdout) == (0, True)
+    for told in (before, after):
+        assert PostgresServer.password not in told.stdout + told.stderr
+
+
+def test_a_ledger_that_cannot_be_asked_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "routers.yaml").write_text("ledger: {url: 'postgresql://a:word-000000@127.0.0.1:9/x'}\n")
+    told = gateway_ledger(tmp_path, "migrate")
+    assert (told.returncode, "127.0.0.1:9/x" in told.stderr, "word-000000" in told.stderr) == (1, True, False)
+    (tmp_path / "routers.yaml").write_text("server: {}\n")
+    assert "keeps no ledger" in gateway_ledger(tmp_path, "status").stderr

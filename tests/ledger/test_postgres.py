@@ -1,0 +1,154 @@
+"""What is PostgreSQL's own: partitions, connections that are cut, and a server that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from gateway.core.secret import Secret
+from gateway.store.ledger.postgres import PostgresLedger
+from gateway.store.ledger.protocol import LedgerDown, RecordsRefused, UsageQuery
+from tests.support.postgres_server import PostgresServer, run_postgres
+from tests.support.records import DAY, MIDNIGHT, a_record, records
+
+pytestmark = pytest.mark.real_time
+
+BOUND = 20.0
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    with run_postgres() as server:
+        yield server
+
+
+def ledger(url: str, timeout: float = 5.0) -> PostgresLedger:
+    return PostgresLedger(Secret("ledger", url), "here", timeout=timeout)
+
+
+async def partitions(url: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetch(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'ledger_rows'::regclass ORDER BY 1"
+        )
+        return [name for (name,) in found]
+    finally:
+        await connection.close()
+
+
+async def test_partitions_are_made_ahead(postgres_url: str) -> None:
+    database = ledger(postgres_url)
+    await database.open()
+    await asyncio.gather(database.tend(MIDNIGHT), database.tend(MIDNIGHT))
+    ahead = [f"ledger_rows_2027_{month:02d}" for month in (1, 2, 3, 4)]
+    assert await partitions(postgres_url) == ahead
+    await database.insert([a_record(1, time=MIDNIGHT - 40 * DAY)])
+    assert await partitions(postgres_url) == ["ledger_rows_2026_12", *ahead]
+    await database.close()
+
+
+async def test_two_that_need_the_same_partition_share_it(postgres_url: str) -> None:
+    one, other = ledger(postgres_url), ledger(postgres_url)
+    given = records(40)
+    assert sorted(await asyncio.gather(one.insert(given[:20]), other.insert(given[20:]))) == [20, 20]
+    assert await partitions(postgres_url) == ["ledger_rows_2027_01"]
+    await one.close()
+    await other.close()
+
+
+async def test_retention_drops_whole_months(postgres_url: str) -> None:
+    database = ledger(postgres_url)
+    months = [a_record(number, time=MIDNIGHT - number * 31 * DAY) for number in range(4)]
+    await database.insert(months)
+    assert await database.retain(MIDNIGHT - 30 * DAY) == 3
+    assert await partitions(postgres_url) == ["ledger_rows_2026_12", "ledger_rows_2027_01"]
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 4
+    await database.close()
+
+
+async def test_usage_by_day_reads_no_row(postgres_url: str) -> None:
+    database = ledger(postgres_url)
+    await database.insert(records(50))
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("DROP TABLE ledger_rows_2027_01")
+    page = await database.usage(UsageQuery(MIDNIGHT, MIDNIGHT + 10 * DAY, by=("team", "day")))
+    assert len(page.rows) == 3
+    await connection.close()
+    await database.close()
+
+
+async def test_text_that_postgresql_cannot_hold_is_refused(postgres_url: str) -> None:
+    database = ledger(postgres_url)
+    with pytest.raises(RecordsRefused):
+        await database.insert([a_record(1), a_record(2, error_code="nul \0")])
+    assert await database.insert([a_record(1)]) == 1
+    await database.close()
+
+
+async def test_a_connection_that_is_killed_in_the_middle_of_a_batch(postgres_url: str) -> None:
+    database, given = ledger(postgres_url), records(100)
+    await database.insert(given[:1])
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await other.execute("LOCK TABLE ledger_days IN ACCESS EXCLUSIVE MODE")
+        writing = asyncio.ensure_future(database.insert(given))
+        async with asyncio.timeout(BOUND):
+            waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            while (pid := await other.fetchval(waits)) is None:
+                await asyncio.sleep(0)
+        await other.execute("SELECT pg_terminate_backend($1)", pid)
+        with pytest.raises(LedgerDown):
+            await writing
+    assert await database.insert(given) == 99
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 100
+    await other.close()
+    await database.close()
+
+
+async def test_a_server_that_does_not_answer_is_away(postgres_url: str) -> None:
+    database = ledger(postgres_url, timeout=0.2)
+    await database.insert(records(10))
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await other.execute("LOCK TABLE ledger_days IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LedgerDown, match="here"):
+            await database.insert(records(20))
+    # What became of the batch was not known: it may have been written when the lock was gone.
+    await database.insert(records(20))
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 20
+    await other.close()
+    await database.close()
+
+
+async def test_a_server_that_is_stopped_is_away_and_found_again(own_server: PostgresServer) -> None:
+    database = ledger(own_server.url())
+    given = records(30)
+    await database.insert(given[:10])
+    await asyncio.to_thread(own_server.stop)
+    for _ in range(2):
+        with pytest.raises(LedgerDown) as down:
+            await database.insert(given)
+        assert own_server.password not in str(down.value)
+        with pytest.raises(LedgerDown):
+            await database.usage(UsageQuery(0, 5e9))
+    await asyncio.to_thread(own_server.start)
+    assert await database.insert(given) == 20
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 30
+    await database.close()
+
+
+async def test_a_wrong_password_is_told_without_it() -> None:
+    with run_postgres() as server:
+        database = ledger(server.url().replace(server.password, "another-word-00000"))
+        with pytest.raises(LedgerDown, match="password authentication failed") as down:
+            await database.open()
+        assert "another-word" not in str(down.value)
+        await database.close()

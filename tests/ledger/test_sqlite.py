@@ -1,0 +1,71 @@
+"""What is SQLite's own: a file that is full, locked, or not a database."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.store.ledger.protocol import LedgerDown, UsageQuery
+from gateway.store.ledger.sqlite import SqliteLedger
+from tests.support.records import records
+
+pytestmark = pytest.mark.real_time
+
+
+async def total(database: SqliteLedger) -> int:
+    (row,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    return row.requests
+
+
+async def test_a_full_database_is_away_until_there_is_room(tmp_path: Path) -> None:
+    database = SqliteLedger(tmp_path / "ledger.db")
+    await database.insert(records(50))
+
+    def bound(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    await database._writer.run(bound)
+    with pytest.raises(LedgerDown, match="full"):
+        await database.insert(records(4000))
+    # A new connection has no such bound, as a disk that has room again.
+    assert await database.insert(records(4000)) == 3950
+    assert await total(database) == 4000
+    await database.close()
+
+
+async def test_what_is_no_database_is_away(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is a letter to my aunt" * 100)
+    database = SqliteLedger(path)
+    with pytest.raises(LedgerDown, match="not a database"):
+        await database.open()
+    path.unlink()
+    assert await database.insert(records(3)) == 3
+    await database.close()
+
+
+async def test_the_folder_is_made(tmp_path: Path) -> None:
+    database = SqliteLedger(tmp_path / "here" / "there" / "ledger.db")
+    assert await database.insert(records(3)) == 3
+    await database.close()
+
+
+async def test_a_ledger_that_is_closed_is_away(tmp_path: Path) -> None:
+    database = SqliteLedger(tmp_path / "ledger.db")
+    await database.open()
+    await database.close()
+    with pytest.raises(LedgerDown):
+        await database.insert(records(3))
+
+
+async def test_one_reads_while_another_writes(tmp_path: Path) -> None:
+    database = SqliteLedger(tmp_path / "ledger.db")
+    await database.insert(records(10))
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert await total(database) == 10
+    other.execute("ROLLBACK")
+    other.close()
+    await database.close()
