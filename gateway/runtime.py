@@ -24,6 +24,7 @@ from gateway.telemetry.events import Events
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.sinks import NO_SINKS
+from gateway.telemetry.standings import Standings
 from gateway.upstream.token_source import TokenSource
 from gateway.upstream.transport import Transport
 
@@ -82,8 +83,9 @@ class Behind:
 class Runtime:
     """The lasting half of a process.
 
-    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know. stores,
-    sinks: those of the house that serves, None and nothing before there is one. token_sources: by what they lend for,
+    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know. standings:
+    what is spent of budgets and quotas. stores, sinks: those of the house that serves, None and nothing before there is
+    one. token_sources: by what they lend for,
     credentials included: never shown. in_flight holds each request's task while it is served, so that a drain can end
     what is left. draining: on the way out, what is under way goes on. cut: the time for that is over. name: of this
     process among the replicas. behind: what is done for no client.
@@ -96,6 +98,7 @@ class Runtime:
         self.log = log
         self.metrics = metrics
         self.events = Events(clock.wall)
+        self.standings = Standings(self.events)
         self.estimator = Estimator()
         self.loads: dict[TargetName, TargetLoad] = {}
         self.pools: dict[str, KeyPool] = {}

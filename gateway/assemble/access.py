@@ -102,6 +102,7 @@ def _caller(key: sp.GatewayKey, known: frozenset[str]) -> Caller:
         networks=networks,
         signing=signing,
         explain=key.explain,
+        project=key.project or "",
     )
 
 

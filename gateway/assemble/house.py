@@ -6,7 +6,7 @@ has look-ups and no interpretation. What is not configured is not built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.assemble.access import explains, gate_of
 from gateway.assemble.audit import captures
+from gateway.assemble.budgets import RouteBudgets, entries_for
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.ledger import ledger_layers
@@ -22,15 +23,19 @@ from gateway.assemble.pricing import preferences, pricing_for
 from gateway.assemble.sinks import sinks_for
 from gateway.assemble.stores import stores_for
 from gateway.assemble.traces import trace_layers
+from gateway.assemble.virtual import VirtualRoute
 from gateway.config import spec as sp
 from gateway.config.price_book import price_book
+from gateway.config.virtual import policies_of
 from gateway.core.access import Access
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Layer, stack
+from gateway.core.trace import ConfigPath
 from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
 from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.budgeted import downgrade_to
 from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
@@ -40,6 +45,7 @@ from gateway.pipeline.recorder import Recorder
 from gateway.pipeline.route import Route
 from gateway.pipeline.settings import Carriage, Limits
 from gateway.pipeline.settlement import Settlement
+from gateway.pipeline.virtual import choose, going_there
 from gateway.pipeline.weighing import Weighing
 from gateway.policy.balance import balancer_for, integer_weights, is_by_cost
 from gateway.policy.key_pool import KeyPool
@@ -91,9 +97,12 @@ class _Assembly:
         price = pricing_for(spec, runtime, self._prices, recorded=record is not None)
         self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record, price)
         self._caches = RouteCaches(spec, runtime, self._stores, self._settle)
+        self._budgets = RouteBudgets(spec, runtime, self._stores, self._sinks, self._prices)
+        self._targets: dict[ConfigPath, tuple[dict[Group, Candidates], dict[str, Candidates]]] = {}
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
         self._made: dict[object, Candidates] = {}
+        self._virtual = {path: VirtualRoute(spec, path, policies) for path, policies in policies_of(spec)}
 
     def house(self) -> House:
         server = self._spec.server
@@ -113,7 +122,10 @@ class _Assembly:
             max_header=size_in_bytes(server.max_header_size),
             body_timeout=seconds(server.body_timeout),
             log_requests=server.logging.requests,
-            authenticated=authenticated or self._rate_limits.by_credential or self._caches.by_credential,
+            authenticated=authenticated
+            or self._rate_limits.by_credential
+            or self._caches.by_credential
+            or any(route.splits for route in self._virtual.values()),
             config=self._hash,
             proxies=Networks(server.trusted_proxies) if server.trusted_proxies else None,
             stranger=stranger,
@@ -126,8 +138,12 @@ class _Assembly:
         for name, router in self._spec.routers.items():
             own = self._rate_limits.of_route(name, f"router {name!r}", router.rate_limit, ("routers", name))
             kept = self._caches.of_route(name, router.cache)
+            path: ConfigPath = ("routers", name)
+            inner = self._router(name, router)
+            money = self._budgets.of_route(name, *self._targets[path])
+            choices = self._choices(path, name)
             handler = stack(
-                [*layers, *captures(self._spec, router), *preferences(router), *kept, *own], self._router(name, router)
+                [*layers, *captures(self._spec, router), *preferences(router), *choices, *kept, *own, *money], inner
             )
             finish = self._finishes(router)
             handlers[name] = handler, finish
@@ -135,9 +151,18 @@ class _Assembly:
         limit = self._spec.unified_api.rate_limit
         own = self._rate_limits.of_route(UNIFIED_TAG, "/ai and /v1", limit, ("unified-api",))
         kept = self._caches.of_route(UNIFIED_TAG, self._spec.unified_api.cache)
+        inner = self._unified()
         unified = stack(
-            [*layers, *captures(self._spec, self._spec.unified_api), *preferences(self._spec.unified_api), *kept, *own],
-            self._unified(),
+            [
+                *layers,
+                *captures(self._spec, self._spec.unified_api),
+                *preferences(self._spec.unified_api),
+                *self._choices(("unified-api",), UNIFIED_TAG),
+                *kept,
+                *own,
+                *self._budgets.of_route(UNIFIED_TAG, *self._targets[("unified-api",)]),
+            ],
+            inner,
         )
         finish = self._finishes(self._spec.unified_api)
         named = self._spec.default_router
@@ -151,9 +176,7 @@ class _Assembly:
                 name.encode(): RouteApp(
                     edge,
                     f"/{name}",
-                    stack(
-                        [*layers, *direct_captures, *self._caches.of_route(f"/{name}", None)], self._direct(endpoint)
-                    ),
+                    self._direct(endpoint, [*layers, *direct_captures]),
                     1 + len(name),
                     finish=direct_finish,
                 )
@@ -182,7 +205,10 @@ class _Assembly:
             candidates = self._candidates(self._entries(balance), router, "listed")
             listed.append(candidates)
             handlers[group] = self._failover(candidates, balance.strategy, router, budget)
-        return Route(f"Router {name!r}", handlers, self._lister(listed, router))
+        path: ConfigPath = ("routers", name)
+        self._targets[path] = dict(zip(handlers, listed, strict=True)), {}
+        route = Route(f"Router {name!r}", handlers, self._lister(listed, router, self._virtual[path].models))
+        return self._with_chosen(path, name, route, router, budget)
 
     def _unified(self) -> Handler:
         router = self._spec.unified_api
@@ -202,18 +228,51 @@ class _Assembly:
         handlers: dict[Group, Handler] = {
             group: self._failover(candidates, strategy, router, budget) for group, candidates, strategy in made
         }
-        return Route("/ai", handlers, self._lister([made[0][1]] if made else [], router))
+        path: ConfigPath = ("unified-api",)
+        self._targets[path] = {group: candidates for group, candidates, _ in made}, {}
+        listed = [made[0][1]] if made else []
+        route = Route("/ai", handlers, self._lister(listed, router, self._virtual[path].models))
+        return self._with_chosen(path, UNIFIED_TAG, route, router, budget)
 
-    def _direct(self, endpoint: Endpoint) -> Handler:
+    def _choices(self, path: ConfigPath, name: str) -> list[Layer]:
+        """The layer of a route with virtual models."""
+        virtual = self._virtual[path]
+        if not virtual.models:
+            return []
+        return [choose(virtual.models, self._prices.cost, images=virtual.images, budget_left=self._budgets.left(name))]
+
+    def _with_chosen(
+        self, path: ConfigPath, name: str, route: Handler, router: sp.Router, budget: RetryBudget
+    ) -> Handler:
+        """The route, and beside it the lists that its rules choose from, and those that answer when a budget is
+        exceeded."""
+        groups, chosen = self._targets[path]
+        handlers: dict[str, Handler] = {}
+        for key, balance in self._virtual[path].balances.items():
+            chosen[key] = self._candidates(self._entries(balance), router, "listed")
+            handlers[key] = self._failover(chosen[key], balance.strategy, router, budget)
+        listed = groups.get("chat") or groups.get("default")
+        for model in self._budgets.downgrades(name):
+            entries = entries_for(model, listed.entries if listed is not None else (), self._endpoints.by_name, self._owners)
+            if entries:
+                key = downgrade_to(model)
+                chosen[key] = self._candidates(entries, router, "listed")
+                handlers[key] = self._failover(chosen[key], "priority", router, budget)
+        return going_there(handlers, route) if handlers else route
+
+    def _direct(self, endpoint: Endpoint, layers: Sequence[Layer]) -> Handler:
         policies = sp.Router()
         candidates = self._candidates([Entry(endpoint, 0, 1, 0, "", "")], policies, "direct")
         handler = self._failover(candidates, "priority", policies, self._budget(policies))
-        return Route(
-            f"/{endpoint.name}",
+        place = f"/{endpoint.name}"
+        route = Route(
+            place,
             dict.fromkeys(GROUP_OF.values(), handler),
             self._lister([candidates], policies),
             own_list=True,
         )
+        money = self._budgets.of_route(place, dict.fromkeys(GROUP_OF.values(), candidates))
+        return stack([*layers, *self._caches.of_route(place, None), *money], route)
 
     def _candidates(self, entries: Sequence[Entry], router: sp.Router, reach: Reach) -> Candidates:
         """The targets of a list. Routers with equal lists share them: they hold nothing of a router's own, and with a
@@ -302,9 +361,11 @@ class _Assembly:
     def _finishes(self, router: sp.Router) -> bool:
         return (router.on_disconnect or self._spec.global_.on_disconnect) == "finish"
 
-    def _lister(self, listed: Sequence[Candidates], router: sp.Router) -> Callable[[Access | None], Mapping[str, str]]:
-        """The models of a route: what its providers with keys are known to have, and the names it maps, less what the
-        caller may not use."""
+    def _lister(
+        self, listed: Sequence[Candidates], router: sp.Router, virtual: Collection[str] = ()
+    ) -> Callable[[Access | None], Mapping[str, str]]:
+        """The models of a route: what its providers with keys are known to have, the names it maps and its virtual
+        models, less what the caller may not use."""
 
         def models(access: Access | None) -> Mapping[str, str]:
             found: dict[str, str] = {}
@@ -314,7 +375,7 @@ class _Assembly:
                         names = (entry.model,) if entry.model else entry.endpoint.models
                         for name in names:
                             found.setdefault(name, entry.endpoint.name)
-            for name in router.model_mappings or {}:
+            for name in (*virtual, *(router.model_mappings or {})):
                 found.setdefault(name, "router-gateway")
             return found if access is None else {n: owner for n, owner in found.items() if access.admits_model(n)}
 

@@ -44,6 +44,8 @@ def _rules(issuer: sp.JwtIssuer) -> ClaimRules:
         routers=issuer.claims.routers or "",
         teams=issuer.teams,
         default_team=issuer.team or "",
+        project=issuer.claims.project or "",
+        default_project=issuer.project or "",
         only_routers=None if issuer.routers is None else frozenset(issuer.routers),
     )
 

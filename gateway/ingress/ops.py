@@ -79,6 +79,7 @@ class Ops:
         serving = self._serving()
         now = runtime.clock.monotonic()
         yield from runtime.metrics.samples()
+        yield from runtime.standings.samples()
         yield "gateway_requests_in_flight", (), len(runtime.in_flight)
         targets: dict[tuple[str, str], tuple[int, float]] = {}
         for (provider, _, label), load in runtime.loads.items():

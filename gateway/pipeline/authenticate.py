@@ -45,7 +45,7 @@ class Caller(msgspec.Struct, frozen=True):
     digest: SHA-256 of its credential; empty where there is none. until: the Unix second from which the credential does
     not count, and over: what is said then. guarded: there is more to ask than the route. access, networks, signing:
     that, None where nothing is asked. token: the credential is one that its issuer can say more of. explain: it may
-    have its requests explained.
+    have its requests explained. project: that its requests are for.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Caller(msgspec.Struct, frozen=True):
     signing: Signing | None = None
     token: bool = False
     explain: bool = False
+    project: str = ""
 
 
 class TokenReader(Protocol):
@@ -208,6 +209,7 @@ def authenticate(gate: Gate) -> Layer:
                 raise GatewayError("access_denied", _other_routes(caller, caller.routers))
             exchange.caller = caller.name
             exchange.team = caller.team
+            exchange.project = caller.project
             exchange.access = caller.access
             if exchange.trace is not None:
                 if caller.explain:

@@ -82,6 +82,7 @@ class Tokens:
             access=issuer.access,
             networks=issuer.networks,
             token=True,
+            project=bearer.project,
         )
 
 

@@ -34,6 +34,7 @@ class ClaimRules(msgspec.Struct, frozen=True):
     be there. name, team, routers: the claims with the bearer's name, team and routers, `` where none has them. teams:
     from a group in the team's claim to a team of the gateway, in order of preference; empty to take the claim as it is.
     default_team: without a team's claim. only_routers: those that any of its tokens may use, None for every route.
+    project, default_project: the claim with the bearer's project, and the one without it.
     """
 
     issuer: str
@@ -46,6 +47,8 @@ class ClaimRules(msgspec.Struct, frozen=True):
     teams: Mapping[str, str] = {}
     default_team: str = ""
     only_routers: frozenset[str] | None = None
+    project: str = ""
+    default_project: str = ""
 
 
 class Bearer(msgspec.Struct, frozen=True):
@@ -55,6 +58,7 @@ class Bearer(msgspec.Struct, frozen=True):
     team: str
     routers: frozenset[str] | None
     until: float
+    project: str = ""
 
 
 def bearer_of(claims: Claims, rules: ClaimRules, now: float) -> Bearer:
@@ -75,7 +79,13 @@ def bearer_of(claims: Claims, rules: ClaimRules, now: float) -> Bearer:
     for claim in rules.required:
         if _find(claims, claim) in (None, "", [], {}):
             raise ClaimError(f"The token has no claim {claim!r}.")
-    return Bearer(_name(claims, rules), _team(claims, rules), _routers(claims, rules), until + rules.leeway)
+    return Bearer(
+        _name(claims, rules),
+        _team(claims, rules),
+        _routers(claims, rules),
+        until + rules.leeway,
+        _project(claims, rules),
+    )
 
 
 def _name(claims: Claims, rules: ClaimRules) -> str:
@@ -99,6 +109,16 @@ def _team(claims: Claims, rules: ClaimRules) -> str:
     if rules.default_team:
         return rules.default_team
     raise ClaimError(f"No group in the token's claim {rules.team!r} is one of a team here.", known=True)
+
+
+def _project(claims: Claims, rules: ClaimRules) -> str:
+    """The first that its claim names. One that cannot be a name is refused: it would be somebody else's bill."""
+    named = _texts(_find(claims, rules.project))[:1] if rules.project else []
+    if not named:
+        return rules.default_project
+    if not 0 < len(named[0]) <= _NAME_LENGTH or not named[0].isprintable():
+        raise ClaimError(f"The token does not name a project (claim {rules.project!r}).")
+    return named[0]
 
 
 def _routers(claims: Claims, rules: ClaimRules) -> frozenset[str] | None:

@@ -24,6 +24,7 @@ _FAMILY_OF = {family.name + suffix: family for family in FAMILIES.values() for s
 _MOST = frozenset(
     (
         "gateway_breaker_state",
+        "gateway_budget_spent_ratio",
         "gateway_config_info",
         "gateway_config_reload_seconds",
         "gateway_routers",
@@ -32,7 +33,14 @@ _MOST = frozenset(
         "gateway_ledger_lag_seconds",
     )
 )
-_LEAST = frozenset(("gateway_config_last_reload_successful", "gateway_store_up", "gateway_ledger_up"))
+_LEAST = frozenset(
+    (
+        "gateway_config_last_reload_successful",
+        "gateway_store_up",
+        "gateway_ledger_up",
+        "gateway_quota_remaining_usd",
+    )
+)
 _LIVE_ONLY = frozenset(family.name for family in FAMILIES.values() if family.kind == "gauge")
 
 Table = dict[tuple[str, tuple[str, ...]], float]

@@ -63,6 +63,19 @@ FAMILIES: Final[dict[str, Family]] = {
         ),
         Family("gateway_cost_usd", "counter", "What requests have cost, in US dollars.", _ROUTE),
         Family("gateway_saved_usd", "counter", "What was not spent, in US dollars, by why.", ("router", "by")),
+        Family(
+            "gateway_budget_refusals",
+            "counter",
+            "Requests that a quota or a budget had no room for.",
+            ("router", "kind", "account", "action"),
+        ),
+        Family(
+            "gateway_budget_spent_ratio",
+            "gauge",
+            "What is spent of a budget, as a share of its amount.",
+            ("kind", "consumer", "window"),
+        ),
+        Family("gateway_quota_remaining_usd", "gauge", "What is left of a prepaid balance.", ("kind", "consumer")),
         Family("gateway_requests_in_flight", "gauge", "Requests under way.", ()),
         Family("gateway_target_in_flight", "gauge", "Attempts under way at a target.", ("provider", "model")),
         Family(

@@ -77,6 +77,7 @@ class Metrics:
         self._dropped: dict[tuple[str, str], int] = {}
         self._cache: dict[tuple[str, str], int] = {}
         self._denials: dict[tuple[str, str, str, str], int] = {}
+        self._short_of_money: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
         self._costs: dict[tuple[str, str, str], int] = {}
         self._saved: dict[tuple[str, str], int] = {}
@@ -149,6 +150,11 @@ class Metrics:
         """A limit without room for a request. enforced: the request was refused for it."""
         self._add(self._denials, (router, scope, unit, "true" if enforced else "false"))
 
+    def count_short_of_money(self, router: str, kind: str, account: str, action: str) -> None:
+        """A request that did not fit. kind: of who pays. account: `quota` or `budget`. action:
+        `refused` or `downgraded`."""
+        self._add(self._short_of_money, (router, kind, account, action))
+
     def count_unpriced(self, router: str, provider: str, model: str) -> None:
         """A request that used something whose price is not known."""
         self.total_unpriced += 1
@@ -217,6 +223,8 @@ class Metrics:
             yield "gateway_cache_requests_total", looked_up, count
         for denial, count in self._denials.items():
             yield "gateway_limit_denials_total", denial, count
+        for short, count in self._short_of_money.items():
+            yield "gateway_budget_refusals_total", short, count
         for unpriced, count in self._unpriced.items():
             yield "gateway_unpriced_requests_total", unpriced, count
         for priced, nano in self._costs.items():
