@@ -73,7 +73,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 class Attempt(msgspec.Struct, gc=False):
     """One try upstream. Times are clock seconds; first_byte is 0 until there was one. model is what
     was asked for, label the same for metrics: a known name or `other`. free: the key is one that nothing is paid for.
-    origin: where it went."""
+    origin: where it went. answered: the model that answered, as the provider says, or ``."""
 
     provider: str
     model: str
@@ -86,6 +86,7 @@ class Attempt(msgspec.Struct, gc=False):
     fault: FaultKind | None = None
     origin: str = ""
     free: bool = False
+    answered: str = ""
 
 
 class Spared(msgspec.Struct, frozen=True, gc=False):

@@ -139,7 +139,7 @@ class Dispatch:
             raise UpstreamFault("unavailable", "The reply was not JSON.", status=upstream.status)
         if flight.translation is None:
             headers = for_client(upstream.headers)
-            exchange.usage, _ = usage_of(call, body)
+            exchange.usage, flight.attempt.answered = usage_of(call, body)
         else:
             headers = for_foreign_client(upstream.headers, b"application/json")
             body, exchange.usage = flight.translation.reply(body, upstream.headers)
@@ -296,8 +296,10 @@ class Dispatch:
         flight.succeed(self._now())
 
     def _note(self, exchange: Exchange, tap: Tap | None) -> None:
-        if tap is not None and tap.usage is not None:
-            exchange.usage = tap.usage
+        if tap is not None:
+            exchange.attempts[-1].answered = tap.model
+            if tap.usage is not None:
+                exchange.usage = tap.usage
 
 
 def _content_type(headers: Headers) -> bytes:

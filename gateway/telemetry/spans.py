@@ -17,6 +17,7 @@ from gateway.core.span import Span
 from gateway.telemetry import conventions as c
 
 Value = str | int | float | bool
+_LONGEST_NAME: Final = 200
 _NANO: Final = 1_000_000_000
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -106,6 +107,8 @@ def _of_attempt(
     }
     if attempt.model:
         attributes[c.REQUEST_MODEL] = attempt.model
+    if attempt.answered:
+        attributes[c.RESPONSE_MODEL] = attempt.answered[:_LONGEST_NAME]
     if exchange.call.max_tokens:
         attributes[c.REQUEST_MAX_TOKENS] = exchange.call.max_tokens
     if number > 1:

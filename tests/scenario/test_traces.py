@@ -29,7 +29,7 @@ def traceparent(flags: str = "01") -> dict[str, str]:
 
 async def test_a_request_is_a_span_below_the_clients_and_its_attempt_one_below_that(serve: Serve) -> None:
     served = serve(TRACED)
-    served.upstream.on(ALPHA, ok(chat_reply("Hello", tokens=(11, 3))))
+    served.upstream.on(ALPHA, ok(chat_reply("Hello", "gpt-4o-2024-11-20", tokens=(11, 3))))
 
     await served.client.post(PATH, chat(max_tokens=50), {**traceparent(), "x-request-id": "r-1"})
 
@@ -44,7 +44,7 @@ async def test_a_request_is_a_span_below_the_clients_and_its_attempt_one_below_t
     said = attempt.attributes
     assert said[c.OPERATION_NAME] == "chat"
     assert said[c.PROVIDER_NAME] == "alpha"
-    assert said[c.REQUEST_MODEL] == "gpt-4o"
+    assert (said[c.REQUEST_MODEL], said[c.RESPONSE_MODEL]) == ("gpt-4o", "gpt-4o-2024-11-20")
     assert said[c.REQUEST_MAX_TOKENS] == 50
     assert (said[c.INPUT_TOKENS], said[c.OUTPUT_TOKENS]) == (11, 3)
     assert (said[c.SERVER_ADDRESS], said[c.SERVER_PORT]) == ("alpha.test", 80)
@@ -85,6 +85,7 @@ async def test_a_stream_says_when_its_first_chunk_came(serve: Serve) -> None:
     assert name == c.FIRST_CHUNK_EVENT
     assert at - attempt.start == 1_500_000_000
     assert attempt.end > at
+    assert attempt.attributes[c.RESPONSE_MODEL] == "gpt-4o"
     assert (request.start, request.end) == (attempt.start, attempt.end)
 
 
