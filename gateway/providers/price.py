@@ -54,12 +54,15 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
         fresh = usage.input - usage.cache_write_5m - usage.cache_write_1h
         total = self.request + usage.cache_write_5m * self.write_5m + usage.cache_write_1h * self.write_1h
         if self.audio_input is not None and usage.audio_input:
-            known = min(usage.audio_cached, usage.audio_input)
+            # More parts than there is whole: so much was both, said or not.
+            both = max(usage.audio_cached, cached + usage.audio_input - fresh)
+            known = min(both, usage.audio_input, cached)
             fresh -= usage.audio_input
             cached -= known
             total += (usage.audio_input - known) * self.audio_input + known * self.audio_cached
         if self.image_input is not None and usage.image_input:
-            known = min(usage.image_cached, usage.image_input)
+            both = max(usage.image_cached, cached + usage.image_input - fresh)
+            known = min(both, usage.image_input, cached)
             fresh -= usage.image_input
             cached -= known
             total += (usage.image_input - known) * self.image_input + known * self.image_cached

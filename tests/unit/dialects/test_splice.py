@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.core.errors import GatewayError
-from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model, without_model
+from gateway.dialects.splice import asking_for_usage, with_model, with_multipart_model, without_model, without_text
 
 
 def test_only_the_value_of_model_changes() -> None:
@@ -38,6 +38,21 @@ def test_a_model_is_put_in_when_there_is_none() -> None:
 
 def test_a_model_with_quotes_stays_json() -> None:
     assert json.loads(with_model(b'{"model":"a"}', "a", 'q"\\')) == {"model": 'q"\\'}
+
+
+@pytest.mark.parametrize(
+    ("body", "out", "said"),
+    [
+        (b'{"a":1.50,"wish":"cost","b":{"wish":"x"}}', b'{"a":1.50,"b":{"wish":"x"}}', "cost"),
+        (b'{"wish":"cost","wish":"speed"}', b"{}", "speed"),
+        (b'{"\\u0077ish":"cost"}', b"{}", "cost"),
+        (b'{"wish":5,"a":[]}', b'{"a":[]}', ""),
+        (b'{"wish":null}', b"{}", ""),
+        (b'{ "a": {"wish":"x"} }', b'{ "a": {"wish":"x"} }', None),
+    ],
+)
+def test_a_member_is_taken_out_with_what_it_says(body: bytes, out: bytes, said: str | None) -> None:
+    assert without_text(body, "wish") == (out, said)
 
 
 def test_a_body_that_is_no_object_is_malformed() -> None:

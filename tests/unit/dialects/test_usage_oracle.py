@@ -1,4 +1,4 @@
-"""Token counts against genai-prices, which reads every provider's usage by a table of its own.
+"""Token counts, and what they cost, against genai-prices, which reads every provider's usage by a table of its own.
 
 The replies are of the shapes that the providers document, whole and streamed. Where the oracle has no word for a
 provider's way of counting, tests/unit/dialects/test_tokens.py says what is meant.
@@ -6,11 +6,14 @@ provider's way of counting, tests/unit/dialects/test_tokens.py says what is mean
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import Any
+from decimal import ROUND_CEILING
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
-from genai_prices import extract_usage
+from genai_prices import calc_price, extract_usage
 
 from gateway.core.exchange import Call, Dialect
 from gateway.core.usage import Usage
@@ -21,6 +24,9 @@ from gateway.dialects.embeddings import gemini as gemini_embeddings
 from gateway.dialects.embeddings import openai as openai_embeddings
 from gateway.dialects.tap import tap_for, usage_of
 from gateway.dialects.whole import WholeCodec
+from gateway.providers.price_table import PRICED_ON
+from gateway.providers.prices import SHIPPED_BOOK
+from tools.make_prices import OURS
 
 CHAT = Call("openai", "chat", "/chat/completions")
 RESPONSES = Call("openai", "responses", "/responses")
@@ -172,6 +178,34 @@ DATABRICKS = counted(
     total_tokens=930,
     cache_read_input_tokens=700,
 )
+AUDIO = counted(
+    OPENAI_CHAT,
+    "gpt-audio",
+    prompt_tokens=120, completion_tokens=90, total_tokens=210,
+    prompt_tokens_details={"cached_tokens": 0, "audio_tokens": 100},
+    completion_tokens_details={"reasoning_tokens": 0, "audio_tokens": 70},
+)  # fmt: skip
+IMAGE: Reply = {
+    "created": 1713833628,
+    "model": "gpt-image-1.5",
+    "data": [{"b64_json": "..."}],
+    "usage": {
+        "total_tokens": 4510,
+        "input_tokens": 350,
+        "output_tokens": 4160,
+        "input_tokens_details": {"text_tokens": 50, "image_tokens": 300},
+        "output_tokens_details": {"text_tokens": 0, "image_tokens": 4160},
+    },
+}
+LONG_CHAT = counted(
+    OPENAI_CHAT,
+    "gpt-5.4",
+    prompt_tokens=272_001, completion_tokens=5_000, total_tokens=277_001,
+    prompt_tokens_details={"cached_tokens": 100_000},
+)  # fmt: skip
+LONG_ANTHROPIC = counted(
+    ANTHROPIC, "claude-sonnet-4-5-20250929", input_tokens=150_000, cache_read_input_tokens=50_001, output_tokens=10
+)
 MOONSHOT = counted(
     OPENAI_CHAT,
     "kimi-k2.5",
@@ -185,6 +219,10 @@ WHOLE = [
         "openai", "chat", CHAT, counted(OPENAI_CHAT, prompt_tokens=9, completion_tokens=2, total_tokens=11),
         id="openai-chat-without-details",
     ),
+    pytest.param("openai", "chat", CHAT, LONG_CHAT, id="openai-chat-of-a-long-prompt"),
+    pytest.param("openai", "chat", CHAT, AUDIO, id="openai-chat-with-audio"),
+    pytest.param("openai", "images", Call("openai", "images", "/images/generations"), IMAGE, id="openai-images"),
+    pytest.param("anthropic", "default", MESSAGES, LONG_ANTHROPIC, id="anthropic-of-a-long-prompt"),
     pytest.param("azure", "chat", CHAT, OPENAI_CHAT, id="azure-chat"),
     pytest.param("openai", "responses", RESPONSES, OPENAI_RESPONSES, id="openai-responses"),
     pytest.param("azure", "responses", RESPONSES, OPENAI_RESPONSES, id="azure-responses"),
@@ -405,3 +443,97 @@ def test_a_stream_is_counted_as_its_whole_reply(
     tap.end()
     assert tap.complete
     assert counts(tap.usage) == counts_of(provider, flavor, reply)
+
+
+MOMENT: Final = datetime.datetime.fromisoformat(f"{PRICED_ON}T18:00:00+00:00")
+CITED: Final = "sonar-deep-research"
+"""Its citations are billed apart, at the price of input; here they are output, and dearer."""
+
+
+def cost_of(provider: str, flavor: str, reply: Reply, model: str) -> int:
+    """What the oracle bills for a reply's tokens, in nano-USD, rounded up. Searches are no tokens, and not counted
+    here."""
+    named = {**reply, "modelVersion" if "modelVersion" in reply else "model": model}
+    usage = extract_usage(named, provider_id=provider, api_flavor=flavor).usage
+    said = vars(usage)
+    if "input_audio_tokens" in said and "cache_audio_read_tokens" not in said:
+        # Where a reply does not say what of the cached was audio, the oracle bills nothing; here it is text as far as
+        # there is any.
+        both = said.get("cache_read_tokens", 0) + said["input_audio_tokens"] - said["input_tokens"]
+        usage.cache_audio_read_tokens = max(both, 0)
+    usage.web_searches = None
+    found = calc_price(usage, model, provider_id=provider, genai_request_timestamp=MOMENT)
+    return int((found.total_price * 1_000_000_000).to_integral_value(ROUND_CEILING))
+
+
+@pytest.mark.parametrize(("provider", "flavor", "call", "reply"), [one for one in WHOLE if one.values[0] in OURS])
+def test_a_whole_reply_costs_what_the_oracle_bills(provider: str, flavor: str, call: Call, reply: Reply) -> None:
+    usage, model = usage_of(call, json.dumps(reply).encode())
+    assert usage is not None
+    found = SHIPPED_BOOK.cost(OURS[provider], model, usage, MOMENT.timestamp())
+    billed = cost_of(provider, flavor, reply, model)
+    if model == CITED:
+        # Six dollars a million: the difference of output and input.
+        billed += reply["usage"]["citation_tokens"] * 6_000
+    assert found == billed
+
+
+@pytest.mark.parametrize(("provider", "flavor", "call", "reply", "stream"), STREAMED)
+def test_a_stream_costs_what_its_whole_reply_does(
+    provider: str, flavor: str, call: Call, reply: Reply, stream: bytes
+) -> None:
+    tap = tap_for(Call(call.dialect, call.operation, call.suffix, stream=True), False)
+    assert tap is not None
+    tap.feed(stream)
+    tap.end()
+    model = str(reply.get("model") or reply.get("modelVersion"))
+    assert tap.usage is not None
+    found = SHIPPED_BOOK.cost(OURS[provider], model, tap.usage, MOMENT.timestamp())
+    assert found == cost_of(provider, flavor, reply, model)
+
+
+GOLDEN: Final = Path(__file__).parents[2] / "golden"
+SPOKEN: Final = {
+    "openai-chat": ("openai", "chat", openai_chat.CODEC, ("gpt-5.4", "gpt-4o", "o3", "gpt-audio", "gpt-4.1-nano")),
+    "openai-responses": ("openai", "responses", openai_responses.CODEC, ("gpt-5.4-pro", "gpt-6.1-sol", "o4-mini")),
+    "anthropic": ("anthropic", "default", anthropic.CODEC, ("claude-sonnet-4-5", "claude-opus-5", "claude-haiku-5-5")),
+    "gemini": ("google", "default", gemini.CODEC, ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.8-flash")),
+    "cohere": ("cohere", "default", cohere.CODEC, ("command-a-03-2025", "command-r7b-12-2024")),
+    "bedrock": (
+        "aws", "default", bedrock.CODEC,
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-pro-v1:0", "global.anthropic.claude-opus-5"),
+    ),
+}  # fmt: skip
+UNREAD: Final = ("reply-reasoning-deepseek",)
+"""With a counter that the oracle does not read: DeepSeek's own of what was cached. test_tokens.py says what it means."""
+FAULTS: Final = ("reply-empty", "reply-malformed-call")
+"""Replies that are no answer, and are not billed."""
+
+
+def has_usage(path: Path) -> bool:
+    reply = json.loads(path.read_text("utf-8"))["input"]
+    return isinstance(reply, dict) and bool(reply.get("usage") or reply.get("usageMetadata"))
+
+
+REPLIES: Final = [
+    pytest.param(dialect, path, id=f"{dialect}-{path.stem}")
+    for dialect in SPOKEN
+    for path in sorted((GOLDEN / dialect).glob("reply-*.json"))
+    if ".to." not in path.name and path.stem not in FAULTS + UNREAD and has_usage(path)
+]
+
+
+@pytest.mark.parametrize(("dialect", "path"), REPLIES)
+def test_a_documented_reply_costs_what_the_oracle_bills(dialect: str, path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    reply = case["input"]
+    provider, flavor, codec, models = SPOKEN[dialect]
+    usage = codec.read_reply(json.dumps(reply).encode(), []).usage
+    assert usage is not None
+    for model in models:
+        found = SHIPPED_BOOK.cost(OURS[provider], model, usage, MOMENT.timestamp())
+        assert found == cost_of(provider, flavor, reply, model), model
+
+
+def test_the_documented_replies_are_many() -> None:
+    assert len(REPLIES) > 60

@@ -18,6 +18,7 @@ from gateway.policy.balance import (
     Priority,
     SmoothWeighted,
     balancer_for,
+    cheapest,
     integer_weights,
 )
 from gateway.policy.load import TargetLoad
@@ -73,6 +74,8 @@ def test_every_strategy_of_the_config_has_a_balancer() -> None:
         "model-latency": PeakEwmaP2C,
         "priority": Priority,
         "least-busy": LeastBusy,
+        "cost": PeakEwmaP2C,
+        "model-cost": PeakEwmaP2C,
     }
 
 
@@ -277,3 +280,17 @@ def test_shares_are_what_weights_say() -> None:
 
 def test_shares_are_equal_where_all_weights_are_nought() -> None:
     assert balance.shares(SmoothWeighted(2), targets(0, 0)) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("costs", "left"),
+    [
+        ([3, 1, 2], [1]),
+        ([2, 1, 1], [1, 2]),
+        ([None, 5, None], [1]),
+        ([None, None, None], [0, 1, 2]),
+        ([0, None, 0], [0, 2]),
+    ],
+)
+def test_the_cheapest_are_left_and_what_has_no_price_is_dearest(costs: list[int | None], left: list[int]) -> None:
+    assert [choice.index for choice in cheapest(targets(1, 1, 1), costs)] == left

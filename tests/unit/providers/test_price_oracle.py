@@ -1,6 +1,6 @@
 """Prices and sums against genai-prices, from whose data the table is made: every model of every provider in it.
 
-A sum must be the oracle's to the nano-USD, rounded up. What deviates is said in DEVIATIONS, with its reason.
+A sum must be the oracle's to the nano-USD, rounded up. What the table leaves out is said in UNPRICED, with its reason.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from genai_prices.data import providers
 from gateway.core.usage import Usage
 from gateway.providers.price_table import PRICED_ON
 from gateway.providers.prices import SHIPPED_BOOK
-from tools.make_prices import OURS
+from tools.make_prices import OURS, WORDS
 
-DEVIATIONS: Final = {
-    "citation": "Perplexity bills what it cites apart, at the price of input: here it is counted as output.",
-    "video": "Gemini's tokens of video cost more for two models: here they are counted as text.",
-    "other units": "Searches, pages, minutes, characters: no reply says all of them, and none is counted here.",
+UNPRICED: Final = {
+    "output_citation_mtok": "what Perplexity cites is counted as output",
+    "input_video_mtok": "video is counted as text",
+    "output_video_mtok": "video is counted as text",
+    "web_searches_kcount": "not every reply says how many",
+    "storage_searches_kcount": "no reply says how many",
+    "input_document_kpages": "billed by the page",
+    "input_annotated_document_kpages": "billed by the page",
+    "audio_hours": "billed by the minute",
+    "input_audio_hours": "billed by the minute",
+    "input_mchars": "billed by the character",
+    "input_text_messages_kcount": "of a realtime session, which is none of the gateway's operations",
 }
+"""The kinds of prices that are not in the table, and why."""
 NOON: Final = datetime.datetime.fromisoformat(f"{PRICED_ON}T12:00:00+00:00")
 MOMENTS: Final = (
     NOON,
@@ -111,6 +120,17 @@ def in_nano(dollars: Decimal) -> int:
 def test_the_sample_is_broad() -> None:
     assert len(MODELS) > 1500
     assert {provider for provider, _ in MODELS} == set(OURS)
+
+
+def test_every_kind_of_price_is_in_the_table_or_left_out_for_a_reason() -> None:
+    listed = [model.prices for provider in providers if provider.id in OURS for model in provider.models]
+    prices = [
+        entry.prices if isinstance(entry, given.ConditionalPrice) else entry
+        for one in listed
+        for entry in (one if isinstance(one, list) else [one])
+    ]
+    kinds = {kind for price in prices for kind, value in vars(price).items() if value is not None}
+    assert kinds == set(WORDS) | set(UNPRICED)
 
 
 @pytest.mark.parametrize("provider", OURS)
