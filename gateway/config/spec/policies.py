@@ -130,7 +130,7 @@ class VirtualRule(Base, frozen=True):
         Balance | tuple[Target | str, ...] | str | None,
         Meta(
             description="Where it goes: `provider/model`, a list of them in the order of preference, a balance, or another virtual model.",
-            examples=["openai/gpt-5.5-mini", ["anthropic/claude-sonnet-5-5", "openai/gpt-5.5"]],
+            examples=["openai/gpt-5.4-mini", ["anthropic/claude-sonnet-5-5", "openai/gpt-5.5"]],
         ),
     ] = None
     split: Annotated[
@@ -178,7 +178,7 @@ class Policies(Base, frozen=True):
         Meta(
             description="Names that clients may ask for as a model, each with ordered rules that choose the real one by the request.",
             examples=[
-                {"auto": [{"when": {"images": True}, "to": "gemini/gemini-3-pro"}, {"to": "openai/gpt-5.5-mini"}]}
+                {"auto": [{"when": {"images": True}, "to": "gemini/gemini-3.8-flash"}, {"to": "openai/gpt-5.4-mini"}]}
             ],
         ),
     ] = None
