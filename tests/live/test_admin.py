@@ -6,6 +6,9 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +16,7 @@ import pytest
 
 from gateway.core.key_text import key_text
 from tests.support.loopback import unused_port
-from tests.support.processes import BOUND, Program, listens, start_gateway
+from tests.support.processes import BOUND, ROOT, Program, listens, start_gateway
 
 pytestmark = pytest.mark.real_time
 
@@ -84,6 +87,41 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(engine: str, tmp_pa
         refused = pytest.raises(AssertionError, match=f"127.0.0.1:{port} cannot be listened on")
         with refused, start_gateway(tmp_path / "b", config(engine, f", port: {port}"), {}):
             pass
+
+
+def usage(*arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway.cli", "usage", *arguments]
+    env = {"PATH": os.environ["PATH"], "GATEWAY_ADMIN_KEY": key}
+    return subprocess.run(command, capture_output=True, text=True, timeout=BOUND, cwd=ROOT, env=env, check=False)
+
+
+def test_what_was_used_is_told_from_here_and_from_elsewhere(engine: str, tmp_path: Path) -> None:
+    ledger = f"ledger: {{url: 'sqlite:///{tmp_path / 'ledger.db'}', spool: '{tmp_path / 'spool'}'}}\n"
+    port = unused_port()
+    with start_gateway(tmp_path, ledger + config(engine, f", port: {port}"), {}) as program:
+        program.wait_until(lambda: listens(port), "the admin port")
+        body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hi"}]})
+        for _ in range(3):
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", program.port, timeout=BOUND)) as client:
+                client.request("POST", "/router/demo/v1/chat/completions", body, {"content-type": "application/json"})
+                assert client.getresponse().status == 200
+
+        def rows() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = ask(port, "/usage?by=router")[1]["rows"]
+            return found
+
+        program.wait_until(lambda: [row["requests"] for row in rows()] == [3], "the rows of three requests")
+        elsewhere = usage("--by", "router", "--json", "--url", f"http://127.0.0.1:{port}")
+        here = usage("--by", "router", "--json", "--config", str(tmp_path / "routers.yaml"))
+        for told in (elsewhere, here):
+            assert told.returncode == 0, told.stderr
+            assert json.loads(told.stdout)["rows"] == rows()
+        table = usage("--by", "router,model", "--csv", "--url", f"http://127.0.0.1:{port}/")
+        assert table.stdout.splitlines()[1].startswith("demo,echo,3,0,")
+        refused = usage("--url", f"http://127.0.0.1:{port}", key="wrong")
+        assert refused.returncode == 1
+        assert "401" in refused.stderr
+        assert "GATEWAY_ADMIN_KEY" in refused.stderr
 
 
 def reloads(program: Program) -> float:

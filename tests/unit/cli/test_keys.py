@@ -240,3 +240,30 @@ def test_a_config_in_which_nothing_is_served_says_so(folder: Path, capsys: pytes
     (folder / "routers.yaml").write_text(KEPT.replace("[echo]", "[ehco]", 1))
     assert keys("new", "ci", "--config", "routers.yaml") == 0
     assert "has 1 error, and until" in capsys.readouterr().out
+
+
+def test_a_key_of_the_admin_api_is_printed_with_its_entry(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert keys("new", "finance", "--admin", "read", "--expires", "2099-01-01") == 0
+    key, rest = shown(capsys)
+    assert is_key_text(key)
+    (folder / "routers.yaml").write_text(ROUTERS + rest.partition("Its entry in routers.yaml:\n\n")[2])
+    admin = loaded_and_checked(folder / "routers.yaml", {})[0].spec.admin
+    assert admin is not None
+    [entry] = admin.keys
+    assert (entry.name, entry.hash, entry.role, entry.expires) == ("finance", digest(key), "read", "2099-01-01")
+    assert (folder / "keys.yaml").read_text() == "[]\n", "it is for review, not for a file"
+
+
+def test_a_key_of_the_admin_api_has_a_role_and_no_routers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert keys("new", "finance", "--admin", "write", "--team", "ml") == 1
+    assert "--team" in capsys.readouterr().err
+
+
+def test_a_key_of_the_admin_api_has_the_pepper_of_the_config(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PEPPER", PEPPER)
+    (folder / "routers.yaml").write_text(f"{ROUTERS}auth: {{pepper: '${{env:PEPPER}}'}}\n")
+    assert keys("new", "finance", "--admin", "read", "--config", "routers.yaml") == 0
+    key, rest = shown(capsys)
+    assert f"hmac-sha256:{hmac.digest(PEPPER.encode(), key.encode(), 'sha256').hex()}" in rest

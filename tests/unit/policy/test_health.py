@@ -227,3 +227,11 @@ def test_a_new_window_starts_counting_anew() -> None:
 
 def test_an_open_time_longer_than_the_longest_is_cut() -> None:
     assert opened(100.0, BreakerPolicy(open_for=300.0, max_open=60.0)).retry_at == 160.0
+
+
+def test_somebody_may_close_it() -> None:
+    breaker = opened(100.0)
+    assert breaker.reset()
+    assert breaker.state(100.0) == "closed"
+    assert breaker.allows(100.0)
+    assert not breaker.reset(), "it was closed already"

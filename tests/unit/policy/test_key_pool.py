@@ -172,3 +172,13 @@ def test_a_key_that_stands_for_tokens_is_known_again_by_who_lends_them() -> None
     new = KeyPool([LentSecret("a", "", one), LentSecret("b", "", other), LentSecret("c", "", one)], 60.0, 600.0)
     new.inherit(old)
     assert new.states(1.0) == [("a", "cooling"), ("b", "active"), ("c", "active")]
+
+
+def test_somebody_may_end_every_quarantine_and_no_cool_down() -> None:
+    keys = pool("a", "b", "c")
+    keys.quarantine(picked(keys, 0.0), 0.0)
+    keys.quarantine(picked(keys, 0.0), 0.0)
+    keys.cool(picked(keys, 0.0), 0.0, 50.0)
+    assert keys.restore_all(1.0) == 2
+    assert keys.states(1.0) == [("a", "active"), ("b", "active"), ("c", "cooling")]
+    assert keys.restore_all(1.0) == 0
