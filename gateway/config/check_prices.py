@@ -13,6 +13,7 @@ from gateway.config.price_book import FIELDS, dollars_of
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import ModelPrice
 from gateway.config.subject import Rule, Subject
+from gateway.policy.balance import is_by_cost
 
 MOST: Final = Decimal(100_000)
 """US dollars for a million tokens. The dearest model costs a hundredth of it."""
@@ -70,7 +71,7 @@ def _entry(subject: Subject, path: Path, provider: str, model: str, said: ModelP
             "`input: 0` where it is free",
             at_key=True,
         )
-    elif said.factor is not None and model and not _is_pattern(model) and _shipped(subject, provider, model) is None:
+    elif said.factor is not None and model and not _is_pattern(model) and subject.prices.price(provider, model) is None:
         yield subject.origins.error(
             "price-factor",
             (*path, "factor"),
@@ -78,10 +79,6 @@ def _entry(subject: Subject, path: Path, provider: str, model: str, said: ModelP
             "say `input` and `output`",
             at_key=True,
         )
-
-
-def _shipped(subject: Subject, provider: str, model: str) -> object:
-    return subject.prices.price(provider, model)
 
 
 def _nonsense(word: str, amount: str | float) -> str:
@@ -137,4 +134,26 @@ def preferences(subject: Subject) -> Iterator[Problem]:
             )
 
 
-PRICE_RULES: Final[tuple[Rule, ...]] = (prices_of_something, prices_that_another_hides, preferences)
+def choices_by_cost(subject: Subject) -> Iterator[Problem]:
+    """What has no price is asked last, which is not what a list says that is to be chosen from by cost."""
+    preferring = {path: router.optimize_for is not None for path, router in subject.routes}
+    for listed in subject.lists:
+        if not is_by_cost(listed.balance.strategy) and not preferring.get(listed.path[:-2]):
+            continue
+        for entry in listed.entries:
+            known = entry.provider in subject.providers
+            if known and entry.model and subject.prices.price(entry.provider, entry.model) is None:
+                yield subject.origins.warning(
+                    "cost-unpriced",
+                    entry.path,
+                    f"no price is known for {entry.provider}/{entry.model[:60]}: by cost, it is asked last",
+                    f"say one: `prices: {{{entry.provider}/{entry.model[:60]}: {{input: ..., output: ...}}}}`",
+                )
+
+
+PRICE_RULES: Final[tuple[Rule, ...]] = (
+    prices_of_something,
+    prices_that_another_hides,
+    preferences,
+    choices_by_cost,
+)

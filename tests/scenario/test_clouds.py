@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.providers.prices import price
+from gateway.providers.prices import SHIPPED_BOOK
 from gateway.providers.sigv4 import read_credentials, sign
 from gateway.upstream.token_source import LEAD, LONGEST_PAUSE
 from tests.support.house import OPENAI, Serve, Served, chat, generate, message
@@ -308,6 +308,7 @@ async def test_what_vertex_sells_has_its_vendors_names_and_prices(serve: Serve) 
     served = vertex(serve, ok())
     listed = {model["id"] for model in (await served.client.get("/router/r/v1/models")).json()["data"]}
     assert {"gemini-2.5-flash", "claude-sonnet-4-5"} <= listed
+    price = SHIPPED_BOOK.price
     assert price("vertex", "claude-sonnet-4-5@20250929") == price("anthropic", "claude-sonnet-4-5")
     assert price("vertex", "gemini-2.5-flash") == price("gemini", "gemini-2.5-flash")
     assert price("vertex", "of-nobody") is None

@@ -146,6 +146,15 @@ CASES = {
         ROUTER + "store: {url: 'redis://:hush-0123456789@localhost/first'}",
         ["2:14 secret-in-file", "2:14 store-url"],
     ),
+    "a ledger": (ROUTER + "ledger: {}", []),
+    "a ledger whose address cannot be read": (
+        ROUTER + "ledger: {url: 'postgresql://gateway:hush-0123456789@localhost'}",
+        ["2:15 secret-in-file", "2:15 ledger-url"],
+    ),
+    "a ledger of amounts without sense": (
+        ROUTER + "ledger: {batch: 1ms, retention: 1h, max-spool: 10KiB}",
+        ["2:17 ledger-batch", "2:33 ledger-retention", "2:48 ledger-spool"],
+    ),
     "a store whose authority is in no file": (
         ROUTER + "store: {url: 'rediss://localhost?ssl_ca_certs=/nowhere.pem'}",
         ["2:14 store-file"],
@@ -335,7 +344,7 @@ global:
         ["1:51 limit-unpriced"],
     ),
     "prices that say something": (
-        f"{ROUTER}prices: {{vllm/*: {{input: '0.1', output: 0}}, openai: {{factor: '0.85'}}, openai/gpt-4o: {{input: 2}}}}",
+        f"{ROUTER}prices: {{vllm/*: {{input: '0.1', output: 0}}, openai: {{factor: 0.85}}, openai/o3: {{input: 2}}}}",
         [],
     ),
     "a price of nobody's": (f"{ROUTER}prices: {{opennai/gpt-4o: {{input: 1}}}}", ["2:10 provider-unknown"]),
@@ -362,6 +371,14 @@ global:
     "a pattern that never counts": (
         f"{ROUTER}prices: {{openai/gpt-*: {{input: 1}}, openai/gpt-?*: {{input: 2}}}}",
         ["2:10 price-inert"],
+    ),
+    "a choice by cost of what has no price": (
+        "routers: {a: {load-balance: {chat: {strategy: cost, providers: [openai/gpt-4o, openai/made-up]}}}}",
+        ["1:80 cost-unpriced"],
+    ),
+    "a preference for what has no price": (
+        "routers: {a: {optimize-for: {}, load-balance: {chat: {providers: [openai/made-up, {provider: ollama}]}}}}",
+        ["1:67 cost-unpriced"],
     ),
     "a preference that nobody may have": (
         ROUTER.replace("a: {", "a: {optimize-for: {allow: []}, "),
