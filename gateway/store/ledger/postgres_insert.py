@@ -6,12 +6,13 @@ every column does, and the server takes it apart. Being one statement it is one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.usage import Usage
 from gateway.store.ledger.columns import COLUMNS
 from gateway.store.ledger.queries import FAILED, UNPRICED
-from gateway.store.ledger.totals import KEYS, SUMS
+from gateway.store.ledger.totals import KEYS, SUMS, TEAM_KEYS
 
 _TYPES: Final = {
     "id": "text", "time": "float8", "request_id": "text", "caller": "text", "team": "text", "project": "text",
@@ -47,6 +48,15 @@ def _added(name: str) -> str:
     return f"{name} = LEAST(d.{name}::numeric + excluded.{name}, {_MOST})::bigint"
 
 
+def _add(table: str, keys: Sequence[str]) -> str:
+    places = ", ".join(str(place + 1) for place in range(len(keys)))
+    return f"""
+    INSERT INTO {table} AS d ({", ".join((*keys, *SUMS))})
+    SELECT {", ".join(_OF_ROW.get(name, name) for name in (*keys, *SUMS))}
+    FROM fresh GROUP BY {places} ORDER BY {places}
+    ON CONFLICT ({", ".join(keys)}) DO UPDATE SET {", ".join(map(_added, SUMS))}"""  # noqa: S608  # columns alone
+
+
 INSERT: Final = f"""
 WITH fresh AS (
     INSERT INTO ledger_rows ({", ".join(COLUMNS)})
@@ -55,12 +65,8 @@ WITH fresh AS (
     ORDER BY r.time, r.id
     ON CONFLICT DO NOTHING
     RETURNING {", ".join(_NEEDED)}
-), added AS (
-    INSERT INTO ledger_days AS d ({", ".join((*KEYS, *SUMS))})
-    SELECT {", ".join(_OF_ROW.get(name, name) for name in (*KEYS, *SUMS))}
-    FROM fresh GROUP BY {", ".join(str(place + 1) for place in range(len(KEYS)))}
-    ORDER BY {", ".join(str(place + 1) for place in range(len(KEYS)))}
-    ON CONFLICT ({", ".join(KEYS)}) DO UPDATE SET {", ".join(map(_added, SUMS))}
+), days AS ({_add("ledger_days", KEYS)}
+), teams AS ({_add("ledger_team_days", TEAM_KEYS)}
 )
 SELECT COUNT(*) FROM fresh
 """  # noqa: S608  # names of columns alone

@@ -1,15 +1,14 @@
 """The questions that are asked of a ledger, as SQL for either database.
 
-Lives here: which table answers what. Whole days come from the totals in ledger_days, which is what makes a year of
-usage quick; what is left of the first and last day, and everything by hours, comes from the rows. Values are never
-written into the SQL. Nothing is executed here.
+Lives here: which table answers what. Whole days come from the totals of days, by team and project where that is all
+that is asked, which is what makes a year of usage quick; what is left of the first and last day, and everything by
+hours, comes from the rows. Values are never written into the SQL. Nothing is executed here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
 import msgspec
@@ -24,6 +23,7 @@ from gateway.store.ledger.protocol import (
     UsageQuery,
     UsageRow,
 )
+from gateway.store.ledger.totals import SUMS, TEAM_KEYS, day_text
 
 DAY: Final = 86400.0
 
@@ -74,10 +74,6 @@ POSTGRESQL: Final = Speech(
 )
 
 _COLUMN: Final[dict[ConsumerKind, str]] = {"key": "caller", "team": "team", "project": "project", "router": "router"}
-_SUMS: Final = (
-    "requests", "failed", "input", "output", "cached", "cache_write", "reasoning", "cost", "unpriced", "saved",
-    "seconds",
-)  # fmt: skip
 FAILED: Final = "CASE WHEN outcome IN ('error', 'broken') THEN 1 ELSE 0 END"
 UNPRICED: Final = "CASE WHEN cost IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END"
 _OF_ROWS: Final = (
@@ -86,7 +82,7 @@ _OF_ROWS: Final = (
     f"SUM(reasoning_tokens) AS reasoning, SUM(COALESCE(cost, 0)) AS cost, SUM({UNPRICED}) AS unpriced, "
     "SUM(saved) AS saved, SUM(seconds) AS seconds"
 )
-_OF_DAYS: Final = ", ".join(f"SUM({name}) AS {name}" for name in _SUMS)
+_OF_DAYS: Final = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -107,11 +103,6 @@ def span(since: float, until: float) -> Span:
     return Span(edges, (day_text(first), day_text(last)))
 
 
-def day_text(seconds: float) -> str:
-    """The UTC day of a Unix second, as `2026-11-21`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-
-
 def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
     """Groups in the order of their values, one more than the page holds."""
     arguments: list[Argument] = []
@@ -125,7 +116,7 @@ def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
     shown = [_shown(dimension, f"g{index}", speech) for index, dimension in enumerate(query.by)]
     grouped = f"GROUP BY {', '.join(groups)} " if groups else ""
     inner = f"SELECT {', '.join([*groups, _OF_DAYS])} FROM ({' UNION ALL '.join(parts)}) AS parts {grouped}HAVING SUM(requests) > 0"  # noqa: S608, E501
-    sql = f"SELECT {', '.join([*shown, *_SUMS])} FROM ({inner}) AS groups"  # noqa: S608
+    sql = f"SELECT {', '.join([*shown, *SUMS])} FROM ({inner}) AS groups"  # noqa: S608
     if query.after and query.by:
         marks = [_mark(arguments, value, speech) for value in _group_of(query.after, len(query.by))]
         sql += f" WHERE ({', '.join(shown)}) > ({', '.join(marks)})"
@@ -137,7 +128,7 @@ def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
 def usage_row(row: Sequence[object], groups: int) -> UsageRow:
     """A result of `usage_statement`."""
     *counts, seconds = cast("Sequence[float]", row[groups:])
-    return UsageRow(tuple(map(str, row[:groups])), *map(int, counts), float(seconds))  # type: ignore[call-arg]  # _SUMS
+    return UsageRow(tuple(map(str, row[:groups])), *map(int, counts), float(seconds))  # type: ignore[call-arg]  # SUMS
 
 
 def usage_cursor(row: UsageRow) -> str:
@@ -183,7 +174,8 @@ def spent_statement(consumer: Consumer, cut: Span, speech: Speech) -> Statement:
         parts.append(f"SELECT SUM(COALESCE(cost, 0)) AS cost FROM ledger_rows WHERE {' AND '.join(conditions)}")  # noqa: S608
     if cut.days is not None:
         days = _between(cut.days, speech, arguments)
-        parts.append(f"SELECT SUM(cost) AS cost FROM ledger_days WHERE {name} AND {days}")  # noqa: S608
+        table = "ledger_team_days" if consumer.kind in TEAM_KEYS else "ledger_days"
+        parts.append(f"SELECT SUM(cost) AS cost FROM {table} WHERE {name} AND {days}")  # noqa: S608
     if not parts:
         return "SELECT 0", []
     return f"SELECT COALESCE(SUM(cost), 0) FROM ({' UNION ALL '.join(parts)}) AS parts", arguments  # noqa: S608
@@ -235,7 +227,9 @@ def _rows_part(query: UsageQuery, speech: Speech, start: float, end: float, argu
 def _days_part(query: UsageQuery, speech: Speech, days: tuple[str, str], arguments: list[Argument]) -> str:
     conditions = [_between(days, speech, arguments)]
     conditions += [_is(dimension, value, speech, arguments, rows=False) for dimension, value in query.where]
-    return _part(query.by, {}, "ledger_days", conditions, _OF_DAYS)
+    asked = {*query.by, *(dimension for dimension, _ in query.where)}
+    table = "ledger_team_days" if asked.issubset(TEAM_KEYS) else "ledger_days"
+    return _part(query.by, {}, table, conditions, _OF_DAYS)
 
 
 def _part(by: Sequence[Dimension], raw: dict[str, str], table: str, conditions: Sequence[str], sums: str) -> str:

@@ -46,7 +46,7 @@ from gateway.store.ledger.queries import (
     usage_row,
     usage_statement,
 )
-from gateway.store.ledger.totals import KEYS, SUMS, totals
+from gateway.store.ledger.totals import KEYS, SUMS, TEAM_KEYS, team_totals, totals
 
 T = TypeVar("T")
 
@@ -64,11 +64,18 @@ _REFUSALS: Final = (
     UnicodeError, msgspec.EncodeError,
 )  # fmt: skip
 _MOST: Final = 2**63 - 1
-_ADD: Final = (
-    f"INSERT INTO ledger_days ({', '.join((*KEYS, *SUMS))}) VALUES ({', '.join('?' * len((*KEYS, *SUMS)))}) "  # noqa: S608
-    f"ON CONFLICT ({', '.join(KEYS)}) DO UPDATE SET "
-    + ", ".join(f"{name} = MIN({name} + excluded.{name}, {_MOST})" for name in SUMS)
-)
+
+
+def _added(table: str, keys: Sequence[str]) -> str:
+    sums = ", ".join(f"{name} = MIN({name} + excluded.{name}, {_MOST})" for name in SUMS)
+    return (
+        f"INSERT INTO {table} ({', '.join((*keys, *SUMS))}) VALUES ({', '.join('?' * len((*keys, *SUMS)))}) "  # noqa: S608
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+    )
+
+
+_ADD: Final = _added("ledger_days", KEYS)
+_ADD_TO_TEAMS: Final = _added("ledger_team_days", TEAM_KEYS)
 
 
 class SqliteLedger:
@@ -247,7 +254,9 @@ def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             new = [record for record in records if connection.execute(_INSERT, row_of(record)).rowcount]
-        connection.executemany(_ADD, totals(new))
+        found = totals(new)
+        connection.executemany(_ADD, found)
+        connection.executemany(_ADD_TO_TEAMS, team_totals(found))
     return len(new)
 
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, cast
 
 from gateway.core.record import Record
-from gateway.store.ledger.queries import day_text
 
 KEYS: Final = ("day", "team", "caller", "project", "router", "provider", "model", "operation", "status")
+"""Of ledger_days."""
+TEAM_KEYS: Final = ("day", "team", "project")
+"""Of ledger_team_days."""
 SUMS: Final = (
     "requests", "failed", "input", "output", "cached", "cache_write", "reasoning", "cost", "unpriced", "saved",
     "seconds",
 )  # fmt: skip
 
-Key = tuple[str, str, str, str, str, str, str, str, int]
+Key = tuple[str | int | float, ...]
+Total = Key
 
 
-def totals(records: Iterable[Record]) -> list[tuple[str | int | float, ...]]:
+def day_text(seconds: float) -> str:
+    """The UTC day of a Unix second, as `2026-11-21`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def totals(records: Iterable[Record]) -> list[Total]:
     """KEYS and SUMS of each group, in the order of the keys, in which all writers take them."""
     found: dict[Key, list[float]] = {}
     days: dict[int, str] = {}
@@ -45,3 +54,13 @@ def totals(records: Iterable[Record]) -> list[tuple[str | int | float, ...]]:
         sums[9] += r.saved
         sums[10] += r.seconds
     return [(*key, *sums) for key, sums in sorted(found.items())]
+
+
+def team_totals(found: Iterable[Total]) -> list[Total]:
+    """TEAM_KEYS and SUMS, made of `totals`."""
+    sums: dict[Key, list[float]] = {}
+    for row in found:
+        own = sums.setdefault((row[0], row[1], row[3]), [0] * len(SUMS))
+        for place, value in enumerate(row[len(KEYS) :]):
+            own[place] += cast("float", value)
+    return [(*key, *own) for key, own in sorted(sums.items())]

@@ -73,9 +73,28 @@ CREATE TABLE ledger_days (
     PRIMARY KEY (day, team, caller, project, router, provider, model, operation, status)
 ) WITH (fillfactor = 80);
 CREATE INDEX ledger_days_caller ON ledger_days (caller, day);
-CREATE INDEX ledger_days_team ON ledger_days (team, day);
-CREATE INDEX ledger_days_project ON ledger_days (project, day);
 CREATE INDEX ledger_days_router ON ledger_days (router, day);
+
+-- The same by team and project alone: what is asked most, however many callers and models there are.
+CREATE TABLE ledger_team_days (
+    day date NOT NULL,
+    team text COLLATE "C" NOT NULL,
+    project text COLLATE "C" NOT NULL,
+    requests bigint NOT NULL,
+    failed bigint NOT NULL,
+    input bigint NOT NULL,
+    output bigint NOT NULL,
+    cached bigint NOT NULL,
+    cache_write bigint NOT NULL,
+    reasoning bigint NOT NULL,
+    cost bigint NOT NULL,
+    unpriced bigint NOT NULL,
+    saved bigint NOT NULL,
+    seconds double precision NOT NULL,
+    PRIMARY KEY (day, team, project)
+) WITH (fillfactor = 80);
+CREATE INDEX ledger_team_days_team ON ledger_team_days (team, day);
+CREATE INDEX ledger_team_days_project ON ledger_team_days (project, day);
 
 -- Changes of prepaid balances, in the order in which they came.
 CREATE TABLE ledger_quotas (

@@ -71,9 +71,28 @@ CREATE TABLE ledger_days (
     PRIMARY KEY (day, team, caller, project, router, provider, model, operation, status)
 ) WITHOUT ROWID;
 CREATE INDEX ledger_days_caller ON ledger_days (caller, day);
-CREATE INDEX ledger_days_team ON ledger_days (team, day);
-CREATE INDEX ledger_days_project ON ledger_days (project, day);
 CREATE INDEX ledger_days_router ON ledger_days (router, day);
+
+-- The same by team and project alone: what is asked most, however many callers and models there are.
+CREATE TABLE ledger_team_days (
+    day TEXT NOT NULL,
+    team TEXT NOT NULL,
+    project TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    saved INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (day, team, project)
+) WITHOUT ROWID;
+CREATE INDEX ledger_team_days_team ON ledger_team_days (team, day);
+CREATE INDEX ledger_team_days_project ON ledger_team_days (project, day);
 
 -- Changes of prepaid balances, in the order in which they came.
 CREATE TABLE ledger_quotas (
