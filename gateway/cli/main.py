@@ -22,6 +22,7 @@ VERBS: Final = {
     "owners": "say which file defines what, and who approves a change of it",
     "schema": "print the JSON Schema of routers.yaml, or its reference",
     "keys": "make, list, rotate and revoke the keys of callers",
+    "quota": "pay in, and say what is left",
     "usage": "say what was used and what it cost",
     "prices": "say what a model costs, and where that is from",
     "cache": "forget kept answers",

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from gateway.core.money import NANO
 from gateway.policy.budget import MOST, PREPAID, Ask, Charge, Span, Statement, Window, fits
 from gateway.policy.limits import name_of_caller
 from gateway.store.ledger.protocol import Balance, Consumer, Dimension, LedgerDown, UsagePage, UsageQuery
@@ -28,6 +29,7 @@ KNOWN: Final = 50_000
 """So many consumers are remembered. All are forgotten when there are more."""
 
 _HOUR: Final = 3600
+_STEP: Final = 1_000_000 * NANO
 _TRIES: Final = 3
 _DIMENSIONS: Final[dict[str, Dimension]] = {
     "key": "caller", "team": "team", "project": "project", "router": "router",
@@ -214,8 +216,12 @@ class Accounts:
 
 
 def _statement(balance: Balance) -> Statement:
-    granted = max(-MOST, min(MOST, balance.granted))
-    return Statement(0, granted, int(balance.since * 1_000_000), {0: max(balance.spent, 0)})
+    """What was ever paid in may be more than can be counted exactly. Then as many whole steps of it are taken as spent,
+    and the balance counts as set anew with each, as if a microsecond later."""
+    steps = max(-((MOST - balance.granted) // _STEP), 0)
+    granted = max(balance.granted - steps * _STEP, -MOST)
+    spent = max(balance.spent - steps * _STEP, 0)
+    return Statement(0, granted, int(balance.since * 1_000_000) + steps, {0: spent})
 
 
 async def _slices(ledger: Ledger, consumer: Consumer, window: Window, span: Span) -> list[tuple[int, int]]:
