@@ -22,6 +22,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assemble.access import key_set_name, secrets_of
+from gateway.assemble.admin_ledger import AdminLedger
 from gateway.assemble.house import House, assemble
 from gateway.assemble.sinks import sink_secrets
 from gateway.config.check import loaded_and_checked
@@ -34,7 +35,6 @@ from gateway.core.units import seconds
 from gateway.ingress.mounts import RootMount, RouterMount, Table, UnifiedMount
 from gateway.ingress.ops import Ops, Serving
 from gateway.runtime import Runtime, system_clock
-from gateway.store.ledger.writer import LedgerWriter
 from gateway.store.stores import Stores
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
@@ -95,6 +95,7 @@ class Gateway:
         self.files = loaded.files
         self._keep(loaded)
         self._admin: AdminApi | None = None
+        self.admin_ledger = AdminLedger(runtime.behind)
         self.runtime = runtime
         self.house = house
         self.serving = _serving(house)
@@ -126,9 +127,8 @@ class Gateway:
         return plain
 
     def ledger(self) -> LedgerDatabase | None:
-        """The open database of the ledger; None where none is kept."""
-        sink = self.runtime.sinks.get("ledger")
-        return sink.database if isinstance(sink, LedgerWriter) else None
+        """The database of the ledger, as the admin API asks it; None where none is kept."""
+        return self.admin_ledger.of(self.spec.ledger)
 
     def tell_others(self) -> None:
         """Let the other workers reload: the process above passes SIGHUP on to all of them."""
@@ -328,6 +328,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
                 snapshots.write(ops.samples())
             if listener is not None:
                 await listener.close()
+            await gateway.admin_ledger.close()
             await gateway.runtime.close()
 
     app = Application(

@@ -151,6 +151,7 @@ async def test_wrong_keys_of_an_address_are_slowed_and_good_ones_are_not(serve: 
         assert [reply.status for reply in wrong] == [401] * 10 + [429]
         assert wrong[-1].headers["retry-after"] == "6"
         assert (await admin.get("/keys")).status == 200
+        assert len(admin.served.log("admin login refused")) == 10, "and no log is filled"
         elsewhere = AsgiClient(admin.served.app, {"x-api-key": "no"}, address="192.0.2.1")
         assert (await elsewhere.get("/admin/api/keys")).status == 401
 
@@ -325,8 +326,8 @@ async def test_a_table_that_breaks_off_is_not_taken_for_whole(
             async def usage(self, query: UsageQuery) -> UsagePage:
                 raise LedgerDown("away: postgresql://u:secret@db/x")
 
-        writer = admin.served.runtime.sinks.get("ledger")
-        monkeypatch.setattr(writer, "database", Failing(tmp_path / "x.db"))
+        failing = Failing(tmp_path / "x.db")
+        monkeypatch.setattr(admin.served.gateway, "ledger", lambda: failing)
         reply = await admin.get("/records?format=csv")
         assert reply.status == 200
         assert reply.broken
@@ -593,6 +594,20 @@ async def test_a_reload_is_answered_when_it_is_done(serve: Serve, tmp_path: Path
         assert problem(reply) == (409, "config_rejected", None)
         assert "moon" in reply.json()["error"]["message"]
         assert len((await admin.get("/config")).json()["rejected"]) == 1
+
+
+async def test_a_ledger_that_moves_is_asked_where_it_is(serve: Serve, tmp_path: Path) -> None:
+    async with office(serve, tmp_path) as admin:
+        await admin.rows(1)
+        assert len((await admin.get("/records?since=7d")).json()["rows"]) == 1
+        text = admin.served.path.read_text()
+        assert await admin.served.rewrite(text.replace("ledger.db", "other.db"))
+        moved = admin.served.gateway.ledger()
+        assert moved is not None
+        await moved.migrate()
+        assert (await admin.get("/records?since=7d")).json()["rows"] == []
+        assert await admin.served.rewrite(text.partition("\n")[2])
+        assert problem(await admin.get("/records")) == (404, "ledger_off", None)
 
 
 async def test_sinks_and_their_troubles_are_told(serve: Serve, tmp_path: Path) -> None:

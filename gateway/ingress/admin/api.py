@@ -23,7 +23,7 @@ from gateway.ingress.admin.asking import Asked, Table
 from gateway.ingress.admin.csv_text import CONTENT_TYPE, csv_pieces
 from gateway.ingress.admin.ledger_pages import LedgerPages
 from gateway.ingress.admin.live_pages import LivePages
-from gateway.ingress.admin.login import Failures, Login, Role
+from gateway.ingress.admin.login import Bearer, Failures, Login, Role
 from gateway.ingress.admin.openapi import openapi_text
 from gateway.ingress.admin.operations import OPERATIONS
 from gateway.ingress.admin.process import Process
@@ -92,8 +92,7 @@ class AdminApi:
         """What is to be sent. GatewayError, LedgerDown, Disconnected."""
         runtime = self._process.runtime
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        client = scope.get("client")
-        bearer = self.login().bearer(headers, client[0] if client else "")
+        bearer = self._bearer(scope, headers)
         if methods is None:
             raise GatewayError("not_found", "There is nothing at this path; /admin/api/openapi.json has what there is.")
         method = scope["method"]
@@ -113,6 +112,17 @@ class AdminApi:
         finally:
             for event, fields in asked.noted:
                 runtime.log.write("info", event, {"by": bearer.name or "anybody on this machine", **fields})
+
+    def _bearer(self, scope: Scope, headers: Mapping[str, str]) -> Bearer:
+        client = scope.get("client")
+        address = client[0] if client else ""
+        try:
+            return self.login().bearer(headers, address)
+        except GatewayError as error:
+            # As often as it is answered so: then an address is slowed, and fills no log.
+            if error.code == "invalid_api_key":
+                self._process.runtime.log.write("warning", "admin login refused", {"address": address})
+            raise
 
     def log_failure(self, path: str, error: BaseException) -> None:
         self._process.runtime.log.write("error", "admin request failed", {"path": path, "error": repr(error)})

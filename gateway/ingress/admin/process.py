@@ -29,7 +29,7 @@ class Process(Protocol):
         ...
 
     def ledger(self) -> LedgerDatabase | None:
-        """The open database of the ledger; None where none is kept."""
+        """The database of the ledger; None where none is kept."""
         ...
 
     async def reload(self) -> bool:
