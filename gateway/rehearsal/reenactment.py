@@ -18,6 +18,7 @@ from zlib import crc32
 import msgspec
 
 from gateway.assemble.house import House, assemble
+from gateway.assemble.pricing import pricing_for
 from gateway.config import spec as sp
 from gateway.config.load import Loaded
 from gateway.config.price_book import price_book
@@ -25,7 +26,6 @@ from gateway.core.clock import Clock
 from gateway.core.errors import GatewayError, UpstreamFault
 from gateway.core.exchange import Exchange, Handler
 from gateway.ingress.relay import relay
-from gateway.pipeline.pricing import Pricing
 from gateway.pipeline.settlement import Settlement
 from gateway.rehearsal.answers import streamed_answer, whole_answer
 from gateway.rehearsal.recorded import Known
@@ -222,7 +222,7 @@ class _Side:
         self._house: House = assemble(on_stage(spec, self._keys), loaded.hash, runtime, env)
         for endpoint in (*self._house.endpoints.values(), *self._house.routed):
             endpoint.transport = _Recorded(endpoint.name, known)
-        pricing = Pricing(price_book(spec), runtime.estimator, runtime.metrics)
+        pricing = pricing_for(spec, runtime, price_book(spec), recorded=True)
         self._settle = Settlement(clock.monotonic, runtime.metrics, None, pricing)
         self._clock = clock
 

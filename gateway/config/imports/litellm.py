@@ -38,6 +38,13 @@ _DIALECTS: Final = ("openai", "anthropic", "gemini", "cohere", "bedrock", "ollam
 _WEIGHTS: Final = ("weight", "rpm", "tpm")
 """What LiteLLM draws by: the first of these that is given."""
 _OF_THE_PLACE: Final = ("model", "api_key", "api_base", "base_url", "rpm", "tpm", "weight", "order")
+_OF_THE_ACCOUNT: Final = {
+    ("azure", "api_version"): "api-version",
+    ("bedrock", "aws_region_name"): "region",
+    ("vertex", "vertex_project"): "project",
+    ("vertex", "vertex_location"): "region",
+}
+"""By provider and what LiteLLM calls it, the key of a provider here."""
 Said = dict[str, object]
 
 
@@ -102,8 +109,10 @@ class _Reader:
             self._parity.missing(node.mark, path, f"no provider `{vendor}` is known; define it under `providers`")
             return
         address = text(child(said, "api_base")) or text(child(said, "base_url"))
-        provider = self._provider(known, address, path, node.mark)
+        dated = text(child(said, "api_version")) if known == "azure" else ""
+        provider = self._provider(known, address, path, node.mark, dated)
         self._key(provider, known, said, path)
+        self._settle(provider, known, model, said, path)
         order = child(said, "order")
         if order is not None:
             self._parity.approximated(
@@ -113,18 +122,21 @@ class _Reader:
         self._places.append(_Place(group, provider, model, sizes, number(order) or 0, node.mark))
         self._parity.carried(node.mark, path, f"{provider}/{model}")
         for key, _, mark in members(said):
-            if key not in _OF_THE_PLACE:
+            if key not in _OF_THE_PLACE and (known, key) not in _OF_THE_ACCOUNT:
                 self._parity.missing(mark, f"{path}.{key}", _PARAMETERS.get(key, "clients may say it"))
         for key, _, mark in members(node):
             if key not in ("model_name", "litellm_params"):
                 self._parity.missing(mark, f"{path}.{key}", "the catalog knows models and prices")
 
-    def _provider(self, known: str, address: str, path: str, mark: Mark) -> str:
-        """The name of the provider at an address; a new one for an address that has none yet."""
+    def _provider(self, known: str, address: str, path: str, mark: Mark, dated: str) -> str:
+        """The name of the provider at an address; a new one for an address that has none yet. dated: the version of
+        Azure's API, which the catalog's own provider alone speaks by dates."""
         if (known, address) in self._names:
             return self._names[known, address]
         name = known
-        if address:
+        if address and dated and known not in self._providers:
+            self._providers[name] = {"base-url": _referred(address).removesuffix("/openai/v1").removesuffix("/openai")}
+        elif address:
             row = CATALOG[known]
             count = sum(vendor == known for vendor, _ in self._names) + 1
             name = f"{known}-{count}"
@@ -135,6 +147,27 @@ class _Reader:
             self._parity.approximated(mark, f"{path}.api_base", f"`providers.{name}`; is its version segment right?")
         self._names[known, address] = name
         return name
+
+    def _settle(self, provider: str, known: str, model: str, said: Node | None, path: str) -> None:
+        """What an account of a cloud is told: versions, regions, projects. A provider has one of each."""
+        for (vendor, key), name in _OF_THE_ACCOUNT.items():
+            node = child(said, key)
+            if vendor != known or node is None:
+                continue
+            if vendor == "azure" and provider != known:
+                self._parity.approximated(node.mark, f"{path}.{key}", "the v1 API is spoken, which has no dates")
+                continue
+            tuned = self._providers.setdefault(provider, {})
+            value = _referred(text(node))
+            if tuned.setdefault(name, value) != value:
+                words = f"`providers.{provider}` has another `{name}` already; define a second one for this"
+                self._parity.missing(node.mark, f"{path}.{key}", words)
+                continue
+            self._parity.carried(node.mark, f"{path}.{key}", f"`providers.{provider}.{name}`")
+            if vendor == "azure":
+                deployments = tuned.setdefault("deployments", {})
+                assert isinstance(deployments, dict)
+                deployments[model] = model
 
     def _key(self, provider: str, known: str, said: Node | None, path: str) -> None:
         node = child(said, "api_key")
@@ -310,20 +343,21 @@ def _seconds(amount: float) -> str:
     return f"{amount:g}s" if amount == int(amount) else f"{round(amount * 1000)}ms"
 
 
+def _referred(written: str) -> str:
+    """A value, or the reference that stands for one."""
+    variable = _VARIABLE.fullmatch(written)
+    return f"${{env:{variable[1]}}}" if variable else written.rstrip("/")
+
+
 def _address(written: str, known: str) -> str:
     """With the version segment that LiteLLM puts there by itself."""
-    variable = _VARIABLE.fullmatch(written)
-    address = f"${{env:{variable[1]}}}" if variable else written.rstrip("/")
-    if variable or re.search(r"/v[0-9][a-z0-9]*$", address):
+    address = _referred(written)
+    if address.startswith("${") or re.search(r"/v[0-9][a-z0-9]*$", address):
         return address
     return f"{address}{'/openai/v1' if known == 'azure' else '/v1beta' if known == 'gemini' else '/v1'}"
 
 
 _PARAMETERS: Final = {
-    "api_version": "the v1 API is spoken, which has none",
-    "aws_region_name": "set AWS_REGION",
-    "vertex_project": "set GOOGLE_CLOUD_PROJECT",
-    "vertex_location": "set GOOGLE_CLOUD_LOCATION",
     "timeout": "`timeouts` of the router",
     "stream_timeout": "`timeouts` of the router",
     "max_retries": "`retries` of the router",

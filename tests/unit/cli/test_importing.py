@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -150,8 +151,8 @@ def test_litellm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     router = spec.routers["litellm"]
     assert spec.default_router == "litellm"
     assert router.model_mappings == {
-        "gpt-4o": ("openai/gpt-4o", "azure-1/gpt-4o-eu", "anthropic/claude-sonnet-4-5"),
-        "gpt-4": ("openai/gpt-4o", "azure-1/gpt-4o-eu", "anthropic/claude-sonnet-4-5"),
+        "gpt-4o": ("openai/gpt-4o", "azure/gpt-4o-eu", "anthropic/claude-sonnet-4-5"),
+        "gpt-4": ("openai/gpt-4o", "azure/gpt-4o-eu", "anthropic/claude-sonnet-4-5"),
         "claude": ("anthropic/claude-sonnet-4-5",),
         "local": ("vllm-1/llama-3",),
     }
@@ -160,14 +161,14 @@ def test_litellm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert router.load_balance is not None
     assert router.load_balance.default is not None
     shares = {getattr(t, "provider", ""): getattr(t, "weight", "") for t in router.load_balance.default.providers or ()}
-    assert shares == {"openai": "1", "azure-1": "3", "anthropic": "1", "vllm-1": "1", "groq": "1"}
+    assert shares == {"openai": "1", "azure": "3", "anthropic": "1", "vllm-1": "1", "groq": "1"}
     vllm = spec.providers["vllm-1"]
     assert vllm is not None
     assert (vllm.base_url, vllm.breaker.open_for) == ("http://vllm.internal:8000/v1", "500ms")
     assert "&id" not in text
     assert "hunter2" not in text + report
     for line in (
-        "  theirs.yaml:8: model_list: gpt-4o.api_key: typed into the file: set AZURE_1_API_KEY to it",
+        "  theirs.yaml:8: model_list: gpt-4o.api_key: typed into the file: set AZURE_API_KEY to it",
         "  theirs.yaml:16: model_list: local.rpm: without a key there is none to limit",
         "  theirs.yaml:19: model_list: lost: no provider `unheard-of` is known; define it under `providers`",
         "  theirs.yaml:27: fallbacks: nobody: it names no model of the list",
@@ -224,3 +225,83 @@ def test_a_place_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixt
     (folder / "theirs.yaml").write_text(LITELLM)
     assert main(["import", "litellm", "theirs.yaml", "--output", "none/routers.yaml"]) == 1
     assert capsys.readouterr().err == "none/routers.yaml: it cannot be written: no such file or directory\n"
+
+
+CLOUDS = """\
+model_list:
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/my-gpt4o
+      api_base: https://one.openai.azure.com
+      api_version: '2024-10-21'
+      api_key: os.environ/AZURE_KEY
+  - model_name: gpt-4o-mini
+    litellm_params:
+      model: azure/my-mini
+      api_base: https://one.openai.azure.com
+      api_version: '2024-10-21'
+      api_key: os.environ/AZURE_KEY
+  - model_name: gpt-4o
+    litellm_params:
+      model: azure/other-gpt4o
+      api_base: https://two.openai.azure.com
+      api_version: '2024-06-01'
+      api_key: os.environ/AZURE_KEY_TWO
+  - model_name: claude
+    litellm_params:
+      model: bedrock/anthropic.claude-sonnet-4-5-v1:0
+      aws_region_name: eu-central-1
+  - model_name: claude-far
+    litellm_params:
+      model: bedrock/anthropic.claude-opus-4-5-v1:0
+      aws_region_name: us-east-1
+  - model_name: gemini
+    litellm_params:
+      model: vertex_ai/gemini-2.5-flash
+      vertex_project: os.environ/PROJECT
+      vertex_location: europe-west1
+"""
+
+
+def test_litellm_with_accounts_of_clouds(folder: Path) -> None:
+    (folder / "theirs.yaml").write_text(CLOUDS)
+    arguments = ["import", "litellm", "theirs.yaml", "--output", "routers.yaml", "--report", "report.txt"]
+    assert main(arguments) == 0
+    spec = load(folder / "routers.yaml", {"PROJECT": "acme"}).spec
+    azure, bedrock, vertex = (spec.providers[name] for name in ("azure", "bedrock", "vertex"))
+    assert azure is not None
+    assert bedrock is not None
+    assert vertex is not None
+    assert (azure.base_url, azure.api_version) == ("https://one.openai.azure.com", "2024-10-21")
+    assert azure.deployments == {"my-gpt4o": "my-gpt4o", "my-mini": "my-mini"}
+    assert bedrock.region == "eu-central-1"
+    assert (vertex.project, vertex.region) == ("acme", "europe-west1")
+    other = next(found for name, found in spec.providers.items() if name.startswith("azure-"))
+    assert other is not None
+    assert (other.base_url, other.api_version) == ("https://two.openai.azure.com/openai/v1", None)
+    report = (folder / "report.txt").read_text().splitlines()
+    for line in (
+        "  theirs.yaml:6: model_list: gpt-4o.api_version: `providers.azure.api-version`",
+        "  theirs.yaml:18: model_list: gpt-4o.api_version: the v1 API is spoken, which has no dates",
+        (
+            "  theirs.yaml:27: model_list: claude-far.aws_region_name: `providers.bedrock` has another `region` already; "
+            "define a second one for this"
+        ),
+        "  theirs.yaml:31: model_list: gemini.vertex_project: `providers.vertex.project`",
+    ):
+        assert line in report
+
+
+@pytest.mark.parametrize(("gateway", "text"), [("litellm", LITELLM), ("litellm", CLOUDS), ("helicone", HELICONE)])
+def test_every_part_of_the_file_is_in_the_report(
+    folder: Path, capsys: pytest.CaptureFixture[str], gateway: str, text: str
+) -> None:
+    (folder / "theirs.yaml").write_text(text)
+    main(["import", gateway, "theirs.yaml", "--output", "routers.yaml"])
+    report = capsys.readouterr().err
+    told = {int(number) for number in re.findall(r"theirs\.yaml:(\d+)", report)}
+    sections = {number for number, line in enumerate(text.splitlines(), 1) if re.match(r"[a-z_-]+: *[^ ]|  - ", line)}
+    assert sections <= told, sorted(sections - told)
+    assert re.findall(r"^(no equivalent|approximated|carried): \d+$", report, re.MULTILINE) == [
+        "no equivalent", "approximated", "carried",
+    ]  # fmt: skip
