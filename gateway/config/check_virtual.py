@@ -259,6 +259,15 @@ def answerable(subject: Subject) -> Iterator[Problem]:
                 "this asks what the request costs, and the rule has no target of its own to price it by",
                 "ask it in the rules of the virtual model that this one leads to",
             )
+        for key in ("min-budget-left", "max-budget-left"):
+            if getattr(when, key.replace("-", "_")) is not None and not _has_budgets(subject):
+                yield subject.origins.error(
+                    "rule-never",
+                    (*path, "when", key),
+                    "nobody has a budget, so this rule can never match",
+                    "give a router, a key, a team or a project a `budget`",
+                    at_key=True,
+                )
         if when.optimize_for is not None and path[:-3] not in listening and path[0] != "global":
             yield subject.origins.error(
                 "rule-never",
@@ -267,6 +276,15 @@ def answerable(subject: Subject) -> Iterator[Problem]:
                 "give the router `optimize-for: {}`",
                 at_key=True,
             )
+
+
+def _has_budgets(subject: Subject) -> bool:
+    spec = subject.spec
+    return (
+        any(key.budget is not None for key in spec.auth.keys)
+        or any(spender.budget is not None for spender in (*spec.teams.values(), *spec.projects.values()))
+        or any(router.budget is not None for _, router in subject.routes)
+    )
 
 
 def _pattern(subject: Subject, here: Path, when: When) -> Iterator[Problem]:

@@ -122,4 +122,14 @@ def _config(server: str, upstream: str, aimock: str, counter: str) -> str:
     ):
         balance = "{default: {providers: [openai, anthropic, gemini]}}"
         lines.append(f"  {router}: {{load-balance: {balance}, rate-limit: {{per-end-user: {bucket}}}}}")
+    # Each rule leads to another vendor, so that most requests are translated.
+    lines += [
+        "  virtual:",
+        "    load-balance: {default: {providers: [openai, anthropic, gemini]}}",
+        "    virtual-models:",
+        "      auto:",
+        "        - {name: tools, when: {tools: true}, to: gemini/gemini-2.5-flash}",
+        "        - {name: weather, when: {text: weather}, to: anthropic/claude-sonnet-5}",
+        "        - {name: rest, to: openai/gpt-4o}",
+    ]
     return "\n".join(lines)

@@ -355,3 +355,37 @@ routers:
     assert refused.status == 403, "a key's models are the names that it may ask for"
     listed = (await served.client.get("/router/r/v1/models", {"authorization": "Bearer rg_ci"})).json()
     assert [item["id"] for item in listed["data"]] == ["auto"]
+
+
+SPENT = f"""{PROVIDERS}
+prices: {{alpha/dear: {{input: 1000, output: 1000}}, beta/cheap: {{input: 0.1, output: 0.1}}}}
+routers:
+  r:
+    load-balance: {{chat: {{providers: [alpha]}}}}
+    budget: {{amount: 0.1, window: day}}
+    virtual-models:
+      auto:
+        - {{name: thrift, when: {{max-budget-left: 0.5}}, to: beta/cheap}}
+        - {{name: rich, to: alpha/dear}}
+"""
+
+
+async def test_what_is_left_of_a_budget_decides(serve: Serve) -> None:
+    served = everybody(serve(SPENT))
+    served.upstream.on(ALPHA, ok(chat_reply("Hello", tokens=(40, 30))))
+    rules = []
+    for _ in range(2):
+        reply = await served.client.post(PATH, ask("Hi", max_tokens=30))
+        rules.append((reply.status, reply.headers.get("x-gateway-rule")))
+    assert rules == [(200, "auto:rich"), (200, "auto:thrift")]
+
+
+async def test_a_wish_decides_where_the_router_lets_it(serve: Serve) -> None:
+    rules = "[{name: cheap, when: {optimize-for: cost}, to: beta/b}, {to: alpha/a}]"
+    text = f"""{PROVIDERS}
+routers:
+  r: {{load-balance: {{chat: {{providers: [alpha]}}}}, optimize-for: {{}}, virtual-models: {{auto: {rules}}}}}
+"""
+    served = everybody(serve(text))
+    for body, rule in ((ask(optimize_for="cost"), "auto:cheap"), (ask(), "auto:2")):
+        assert (await served.client.post(PATH, body)).headers["x-gateway-rule"] == rule

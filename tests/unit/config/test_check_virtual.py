@@ -178,6 +178,18 @@ CASES = {
         f"auto:\n{REST}\n  - {{when: {{tools: true}}, {TO}}}\n{REST}",
         ["7:11 rule-never", "8:11 rule-never"],
     ),
+    "a budget that nobody has": (
+        f"auto:\n  - {{when: {{max-budget-left: 0.2}}, {TO}}}\n{REST}",
+        ["6:19 rule-never"],
+    ),
+    "a cost of no target": (
+        f"auto:\n  - {{when: {{min-cost: 1}}, to: smart}}\n{REST}\nsmart:\n{REST}",
+        ["6:18 rule-never"],
+    ),
+    "a wish that nobody may have": (
+        f"auto:\n  - {{when: {{optimize-for: cost}}, {TO}}}\n{REST}",
+        ["6:19 rule-never"],
+    ),
     "an unknown condition": (f"auto:\n  - {{when: {{txt: a}}, {TO}}}\n{REST}", ["6:19 unknown-key"]),
 }  # fmt: skip
 
