@@ -90,6 +90,8 @@ def _socket(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.bind((host.strip("[]"), port))
+        # Who connects from now on is answered, if only when the loop comes to it.
+        made.listen(_BACKLOG)
         made.setblocking(False)
     except OSError:
         made.close()
