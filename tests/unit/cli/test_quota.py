@@ -96,7 +96,7 @@ def test_who_did_it_and_why_is_kept(config: Path) -> None:
         (("set", "key:ci", "-5"), "not set below zero"),
         (("add", "key:ci", "4000001"), "A balance is at most 4000000.00 USD"),
         (("add", "key:cii", "1"), "The config knows no key 'cii'. Did you mean 'ci'?"),
-        (("add", "team:mi", "1"), "Did you mean 'ml'?"),
+        (("add", "team:mll", "1"), "Did you mean 'ml'?"),
         (("add", "project:x", "1"), "The config knows no project 'x'."),
         (("add", "key:ci", "1", "--note", "a\nb"), "--note"),
         (("show", "key:ci"), "Nothing was ever paid in for key:ci"),
