@@ -55,7 +55,7 @@ def audit_for(audit: sp.AuditSettings, levels: Mapping[str, sp.PrivacyLevel], ru
 
     maker = LineMaker(
         estimator=runtime.estimator,
-        redact=runtime.log.redact,
+        log=runtime.log,
         hash_key=key_bytes(audit.hash_key) if audit.hash_key is not None else None,
         hide_users=audit.users == "hashed",
         max_body=size_in_bytes(audit.max_body),

@@ -21,12 +21,15 @@ from gateway.dialects.shape import NO_SHAPE, shape_of
 from gateway.policy.estimate import Estimator
 from gateway.telemetry.audit_line import Content, Facts, encode, line_of
 from gateway.telemetry.audit_place import Line
-from gateway.telemetry.log import MASK, SHORTEST_SECRET
+from gateway.telemetry.log import MASK, SHORTEST_SECRET, Log
 
 ORDERED: Final = 8 * 1024
 """Bytes of a body that is put in order before it is hashed, as the cache does it. A larger one is hashed as it is."""
 SLACK: Final = 512
 """Bytes read of a body beyond what is shown of it, so that no credential at its edge is half masked."""
+_REMEMBERED: Final = 1024
+_SHORT: Final = 128
+"""So many texts of so many characters at most are remembered as clean: models, paths and users come again and again."""
 HASHED: Final = "hmac-sha256:"
 _USER_DIGITS: Final = 32
 
@@ -57,22 +60,24 @@ class Entry(msgspec.Struct, gc=False):
 
 
 class LineMaker:
-    """estimator: for exchanges that nobody has estimated. redact: masks credentials. hash_key: None where digests are
-    hashed without one. hide_users: they are hashed with it. max_body: bytes of a body that are shown. seal: encrypts
-    contents, None where they are written as they are."""
+    """estimator: for exchanges that nobody has estimated. log: knows and masks credentials. hash_key: None where
+    digests are hashed without one. hide_users: they are hashed with it. max_body: bytes of a body that are shown. seal:
+    encrypts contents, None where they are written as they are."""
 
     def __init__(
         self,
         *,
         estimator: Estimator,
-        redact: Callable[[str], str],
+        log: Log,
         hash_key: bytes | None,
         hide_users: bool,
         max_body: int,
         seal: SealUp | None,
     ) -> None:
         self._estimator: Final = estimator
-        self._redact: Final = redact
+        self._log: Final = log
+        self._clean_ones: Final[set[str]] = set()
+        self._protections = log.protections
         self._hash_key: Final = hash_key
         self._hide_users: Final = hide_users
         self._max_body: Final = max_body
@@ -170,4 +175,13 @@ class LineMaker:
             known = credential.decode("latin-1")
             if known in text:
                 text = text.replace(known, MASK)
-        return self._redact(text)
+        clean_ones = self._clean_ones
+        if self._protections != self._log.protections or len(clean_ones) >= _REMEMBERED:
+            self._protections = self._log.protections
+            clean_ones.clear()
+        if text in clean_ones:
+            return text
+        cleaned = self._log.redact(text)
+        if cleaned == text and len(text) <= _SHORT:
+            clean_ones.add(text)
+        return cleaned

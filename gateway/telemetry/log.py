@@ -63,11 +63,14 @@ class Log:
         self._stream = stream
         self._secrets: tuple[str, ...] = ()
         self._protected: dict[str, set[str]] = {}
+        self.protections = 0
+        """How often `protect` was called: what was clean before may not be after."""
 
     def protect(self, secrets: Iterable[str], of: str = "") -> None:
         """Texts that are masked from now on, beside everything that looks like a credential. of: whose they are, in
         whose place they come."""
         self._protected[of] = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
+        self.protections += 1
         forms = set[str]().union(*self._protected.values())
         self._secrets = tuple(sorted(forms, key=len, reverse=True))
 

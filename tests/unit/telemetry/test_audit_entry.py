@@ -49,7 +49,7 @@ def make(
     log = Log(lambda: 0.0)
     log.protect([PROVIDERS_KEY])
     return LineMaker(
-        estimator=Estimator(), redact=log.redact, hash_key=hash_key, hide_users=hide_users, max_body=max_body, seal=seal
+        estimator=Estimator(), log=log, hash_key=hash_key, hide_users=hide_users, max_body=max_body, seal=seal
     )
 
 
@@ -129,6 +129,14 @@ def test_a_credential_that_stands_for_something_else_is_masked() -> None:
     for text in (found.request.model, found.response.model, found.request_id, found.attempts[0].model):
         assert text == "[redacted]"
     assert secret not in found.request.path
+
+
+def test_what_was_clean_is_looked_at_again_when_there_are_new_secrets() -> None:
+    log = Log(lambda: 0.0)
+    maker = LineMaker(estimator=Estimator(), log=log, hash_key=None, hide_users=False, max_body=100, seal=None)
+    assert line(maker=maker, user="swordfish").user_id == "swordfish"
+    log.protect(["swordfish"])
+    assert line(maker=maker, user="swordfish").user_id == "[redacted]"
 
 
 def test_the_callers_own_credential_is_masked_whatever_it_looks_like() -> None:
