@@ -75,13 +75,13 @@ def read(path: Path, env: Mapping[str, str] = os.environ) -> Reading:
     written = joined.root.plain()
     resolver = _Resolver(origins, References(env))
     document = resolver.resolve(joined.root, ())
-    spec, found = _convert(document, origins)
+    spec, found = converted(document, origins)
     for place in resolver.unresolved:
         found.pop(place, None)
     problems = (*joined.problems, *resolver.problems, *found.values())
     broken = (*found, *resolver.unresolved)
     if spec is None:
-        spec, _ = _convert(without(document, broken), origins)
+        spec, _ = converted(without(document, broken), origins)
     if spec is None:
         return Reading(None, problems, broken)
     spec, key_files = _with_key_files(spec, path.parent)
@@ -111,7 +111,8 @@ def _with_key_files(spec: Spec, folder: Path) -> tuple[Spec, list[Path]]:
     return msgspec.structs.replace(spec, auth=msgspec.structs.replace(spec.auth, jwt=jwt)), files
 
 
-def _convert(document: object, origins: Origins) -> tuple[Spec | None, dict[problem.Path, Problem]]:
+def converted(document: object, origins: Origins) -> tuple[Spec | None, dict[problem.Path, Problem]]:
+    """A document as the spec has it, or what is wrong with its structure, by place."""
     try:
         return msgspec.convert(document, Spec, strict=True), {}
     except msgspec.ValidationError as error:

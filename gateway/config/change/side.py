@@ -14,11 +14,10 @@ import msgspec
 
 from gateway.config import problem
 from gateway.config.documents import read_documents
-from gateway.config.load import Loaded, without
+from gateway.config.load import Loaded, converted, without
 from gateway.config.origins import Origins
 from gateway.config.problem import ConfigError, Problem, in_order
 from gateway.config.spec import Spec
-from gateway.config.structure import structure_problems
 from gateway.config.subject import Listed, Subject
 from gateway.config.tree import Node
 
@@ -78,7 +77,7 @@ def _lenient(root: Node, origins: Origins) -> tuple[Spec | None, tuple[Problem, 
     document: object = root.plain()
     left = {path: iter(_STAND_INS) for path in _references(root, ())}
     while True:
-        spec, found = _converted(document, origins)
+        spec, found = converted(document, origins)
         at_fault = [path for path in left if any(_touches(path, place) for place in found)]
         if spec is not None or not at_fault:
             return spec, tuple(found.values())
@@ -89,13 +88,6 @@ def _lenient(root: Node, origins: Origins) -> tuple[Spec | None, tuple[Problem, 
                 document = without(document, [path])
             else:
                 _put(document, path, stand_in)
-
-
-def _converted(document: object, origins: Origins) -> tuple[Spec | None, dict[problem.Path, Problem]]:
-    try:
-        return msgspec.convert(document, Spec, strict=True), {}
-    except msgspec.ValidationError as error:
-        return None, structure_problems(document, origins, str(error))
 
 
 def _references(node: Node, path: problem.Path) -> Iterator[problem.Path]:

@@ -26,7 +26,7 @@ _WHEN: Final = "2027-01-18T09:00:00+00:00"
 
 
 class Step(NamedTuple):
-    """file: to be written, with this text. command: to be run, which prints this text. span: of the text in the page."""
+    """file: to be written, with this text. command: to be run, which prints this text. span: where the page has it."""
 
     file: str
     command: str
