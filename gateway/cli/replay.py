@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from gateway.cli.decision import Decision, decision_of
 from gateway.cli.dry_run import dry_run
 from gateway.cli.replay_difference import Difference, differences
-from gateway.cli.revisions import SourceError, history
+from gateway.cli.revisions import Source, SourceError, history
 from gateway.config.load import Loaded
 from gateway.config.problem import ConfigError
 from gateway.core.clock import Clock
@@ -103,12 +104,27 @@ def _config(name: str, line: AuditLine) -> tuple[str, Loaded, Mapping[str, str]]
         # The gateway has served it, so it could be read; a revision that cannot is another one.
         with contextlib.suppress(ConfigError), source as opened:
             loaded, env = served(opened.file, line.time)
+            if loaded.hash != line.config and _lend_keys(name, opened, loaded):
+                loaded, env = served(opened.file, line.time)
             if loaded.hash == line.config:
                 return opened.shown(str(opened.file)), loaded, env
     raise ReplayError(
         f"{name}: neither it nor a revision of it has the hash {line.config}; {looked} looked at. "
-        "Is the history fetched, and is it this file that was served?"
+        "Is the history fetched, is it this file that was served, and are the keys of its keys file the same?"
     )
+
+
+def _lend_keys(name: str, revision: Source, loaded: Loaded) -> bool:
+    """Put the keys file beside a revision that speaks of one: it is in no repository, and its keys are part of the
+    hash. Whether that was done."""
+    keys = loaded.spec.auth.keys_file
+    if revision.root is None or not keys:
+        return False
+    there, here = Path(name).parent / keys, revision.file.parent / keys
+    if not there.is_file() or here.exists() or not here.parent.resolve().is_relative_to(revision.root):
+        return False
+    shutil.copyfile(there, here)
+    return True
 
 
 def _replayed(line: AuditLine, found: str, loaded: Loaded, env: Mapping[str, str]) -> Replayed:

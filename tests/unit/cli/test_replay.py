@@ -125,6 +125,25 @@ def test_a_repository_elsewhere(
     assert main(["replay", "record.json", "--repo", str(repository)]) == 0
 
 
+def test_a_keys_file_that_is_in_no_repository_is_a_part_of_the_config(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyed = "auth: {mode: keys, keys-file: keys.yaml}\n" + CONFIG
+    (repository / ".gitignore").write_text("keys.yaml\n")
+    (repository / "keys.yaml").write_text("- {name: ci, team: ml, hash: 'sha256:" + "0" * 64 + "'}\n")
+    for text in (keyed, GONE):
+        (repository / "routers.yaml").write_text(text)
+        git(repository, "add", ".")
+        git(repository, "commit", "-q", "-m", "one")
+    config = hash_of(keyed, repository)
+    write(repository / "record.json", [msgspec.structs.replace(failover(config), caller="ci", team="ml")])
+    assert main(["replay", "record.json"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "router    a, caller ci"
+    (repository / "keys.yaml").unlink()
+    assert main(["replay", "record.json"]) == 1
+    assert "are the keys of its keys file the same?" in capsys.readouterr().err
+
+
 def test_a_config_that_is_nowhere(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(repository / "record.json", [failover("0123456789ab")])
     assert main(["replay", "record.json"]) == 1
