@@ -171,6 +171,21 @@ def money_without_a_ledger(subject: Subject) -> Iterator[Problem]:
             )
 
 
+def budgets_of_each_worker(subject: Subject) -> Iterator[Problem]:
+    spec = subject.spec
+    if spec.server.workers == 1 or not spec.store.url.startswith("memory:"):
+        return
+    placed = [path for path, _, _, _ in budgets_of(spec)] + ([("quotas",)] if spec.quotas is not None else [])
+    for path in placed[:1]:
+        yield subject.origins.warning(
+            "budgets-per-process",
+            path,
+            f"each of {spec.server.workers} workers counts by itself between two looks at the ledger",
+            "give `store` a Redis, or let `server.workers` be 1",
+            at_key=True,
+        )
+
+
 BUDGET_RULES: Final[tuple[Rule, ...]] = (
     countable_budgets,
     windows,
@@ -178,4 +193,5 @@ BUDGET_RULES: Final[tuple[Rule, ...]] = (
     downgrades,
     budgets_that_bind_somebody,
     money_without_a_ledger,
+    budgets_of_each_worker,
 )
