@@ -19,8 +19,9 @@ from gateway.core.usage import Estimate
 from gateway.dialects.cache_key import key_of, members_of, surroundings
 from gateway.dialects.shape import NO_SHAPE, shape_of
 from gateway.policy.estimate import Estimator
-from gateway.telemetry.audit_line import Content, Facts, encode, line_of
+from gateway.telemetry.audit_line import Content, encode
 from gateway.telemetry.audit_place import Line
+from gateway.telemetry.audit_record import Facts, line_of
 from gateway.telemetry.log import MASK, SHORTEST_SECRET, Log
 
 ORDERED: Final = 8 * 1024

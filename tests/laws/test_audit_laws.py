@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 
 from gateway.core.record import Record
 from gateway.dialects.shape import Feature
-from gateway.telemetry.audit_line import AuditLine, BrokenLine, Facts, NotALine, decode, encode, line_of, record_of
+from gateway.telemetry.audit_line import AuditLine, BrokenLine, NotALine, decode, encode
+from gateway.telemetry.audit_record import Facts, line_of, record_of
 from gateway.telemetry.audit_schema import audit_schema
 from tests.support.exchange_records import records
 

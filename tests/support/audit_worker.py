@@ -13,8 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from gateway.telemetry.audit_file import AuditFile
-from gateway.telemetry.audit_line import encode, line_of
+from gateway.telemetry.audit_line import encode
 from gateway.telemetry.audit_place import Line
+from gateway.telemetry.audit_record import line_of
 from gateway.telemetry.audit_shelf import Shelf
 from tests.support.exchange_records import served
 

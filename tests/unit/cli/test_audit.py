@@ -14,7 +14,8 @@ import pytest
 from gateway.cli.main import main
 from gateway.core.key_material import key_bytes
 from gateway.telemetry.audit_entry import hashed_user
-from gateway.telemetry.audit_line import Content, encode, line_of
+from gateway.telemetry.audit_line import Content, encode
+from gateway.telemetry.audit_record import line_of
 from gateway.telemetry.audit_seal import Seal
 from tests.support.exchange_records import served
 

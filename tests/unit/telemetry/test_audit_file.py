@@ -14,9 +14,10 @@ from typing import IO
 import pytest
 
 from gateway.telemetry.audit_file import AuditFile
-from gateway.telemetry.audit_line import encode, line_of
+from gateway.telemetry.audit_line import encode
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.audit_reader import Found, Missed, files_of, read_files
+from gateway.telemetry.audit_record import line_of
 from gateway.telemetry.audit_shelf import Shelf, put_aside
 from tests.support.exchange_records import served
 

@@ -7,7 +7,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from gateway.config.schema import schema_text
-from gateway.telemetry.audit_line import BrokenLine, Facts, ForeignLine, decode, encode, line_of
+from gateway.telemetry.audit_line import BrokenLine, ForeignLine, decode, encode
+from gateway.telemetry.audit_record import Facts, line_of
 from gateway.telemetry.audit_schema import audit_schema
 from tests.support.exchange_records import SERVED, served
 

@@ -12,9 +12,10 @@ import pytest
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]  # its stubs are a package of their own
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from gateway.telemetry.audit_line import encode, line_of
+from gateway.telemetry.audit_line import encode
 from gateway.telemetry.audit_otlp import Collector
 from gateway.telemetry.audit_place import Line, Refused
+from gateway.telemetry.audit_record import line_of
 from tests.support.exchange_records import SERVED
 from tests.support.loopback import unused_port
 

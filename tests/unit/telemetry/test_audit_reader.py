@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.telemetry import audit_reader
-from gateway.telemetry.audit_line import encode, line_of
+from gateway.telemetry.audit_line import encode
 from gateway.telemetry.audit_reader import Follower, Found, Missed, Wanted, files_of, read, read_files
+from gateway.telemetry.audit_record import line_of
 from gateway.telemetry.audit_shelf import Shelf
 from tests.support.exchange_records import SERVED, served
 

@@ -5,7 +5,8 @@ import base64
 import msgspec
 import pytest
 
-from gateway.telemetry.audit_line import Content, decode, encode, line_of
+from gateway.telemetry.audit_line import Content, decode, encode
+from gateway.telemetry.audit_record import line_of
 from gateway.telemetry.audit_seal import KeyRing, Seal, Sealed
 from tests.support.exchange_records import SERVED
 
