@@ -23,6 +23,9 @@ def repeated_policies(subject: Subject) -> Iterator[Problem]:
         for model, meanings in (route.model_mappings or {}).items():
             if (outer.model_mappings or {}).get(model) == meanings:
                 yield _repeated(subject, path, "model-mappings", model)
+        for name, rules in (route.virtual_models or {}).items():
+            if (outer.virtual_models or {}).get(name) == rules:
+                yield _repeated(subject, path, "virtual-models", name)
 
 
 def _repeated(subject: Subject, path: Path, *rest: str) -> Problem:

@@ -26,6 +26,8 @@ DEFAULT: Final = "default"
 MASK: Final = "***"
 _FILE: Final = re.compile(r"(?<!\$)\$\{file:([^/}][^}]*)\}")
 _HANDED_DOWN: Final = ("cache", "retries", "timeouts", "on_disconnect", "on_loss", "prompt_cache", "privacy")
+_NAMED: Final = (("model_mappings", "model-mappings"), ("virtual_models", "virtual-models"))
+"""What a route has beside that of `global`, name by name: field and key."""
 _UNSAID: Final[Mapping[str, object]] = {
     "retries": Retries(), "timeouts": Timeouts(), "on_disconnect": "cancel", "on_loss": "allow", "prompt_cache": "none",
 }  # fmt: skip
@@ -101,14 +103,15 @@ class _Rendering:
                 rendered = self._any(value, _member(above, name), ("global", name))
                 if rendered is not None:
                     made[name] = rendered
-        meanings = outer.model_mappings
-        if meanings and path != ("global",):
-            inherited = self._any(meanings, _member(above, "model-mappings"), ("global", "model-mappings"))
-            own = made.get("model-mappings")
-            assert inherited is not None
-            assert isinstance(inherited.value, dict)
-            more = own.value if own is not None and isinstance(own.value, dict) else {}
-            made["model-mappings"] = Value({**inherited.value, **more}, (own or inherited).origin)
+        for field, name in _NAMED:
+            meanings = getattr(outer, field)
+            if meanings and path != ("global",):
+                inherited = self._any(meanings, _member(above, name), ("global", name))
+                own = made.get(name)
+                assert inherited is not None
+                assert isinstance(inherited.value, dict)
+                more = own.value if own is not None and isinstance(own.value, dict) else {}
+                made[name] = Value({**inherited.value, **more}, (own or inherited).origin)
         order = [name for _, name in _fields(type(route))]
         return Value({name: made[name] for name in order if name in made}, _origin(node))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -389,3 +391,22 @@ routers:
     served = everybody(serve(text))
     for body, rule in ((ask(optimize_for="cost"), "auto:cheap"), (ask(), "auto:2")):
         assert (await served.client.post(PATH, body)).headers["x-gateway-rule"] == rule
+
+
+async def test_the_record_has_the_rule_also_of_what_is_fetched_behind(serve: Serve, tmp_path: Path) -> None:
+    cache = "    cache: {directive: 'max-age=1, stale-while-revalidate=60', scope: router}"
+    served = everybody(serve(f"audit: {{path: '{tmp_path}/audit.jsonl'}}\n{YAML}\n{cache}"))
+    for sink in served.runtime.sinks:
+        await sink.open()
+    for _ in range(2):
+        await served.client.post(PATH, ask("code"))
+        await asyncio.sleep(2)
+    for sink in served.runtime.sinks:
+        await sink.close()
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [(line["request"]["model"], line["rule"], line["response"]["model"]) for line in lines] == [
+        ("auto", "auto:code", "coder"),
+        ("auto", "auto:code", ""),
+        ("auto", "auto:code", "coder"),
+    ]
+    assert asked(served) == [(BETA, "coder"), (BETA, "coder")], "what is fetched behind goes where the rule said"

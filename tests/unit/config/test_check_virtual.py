@@ -256,3 +256,8 @@ def test_teams_and_keys_that_exist_are_no_problem(tmp_path: Path) -> None:
 def test_a_target_of_a_rule_is_under_the_ceilings(tmp_path: Path) -> None:
     text = "ceilings: {providers: [openai]}\n" + in_router("auto:\n  - {to: anthropic/claude-sonnet-4-5}")
     assert [problem.code for problem in problems_of(text, tmp_path)] == ["ceiling-provider"]
+
+
+def test_what_global_says_already_need_not_be_said_again(tmp_path: Path) -> None:
+    text = f"global: {{virtual-models: {{auto: [{{{TO}}}]}}}}\n" + in_router(f"auto:\n{REST}")
+    assert [problem.code for problem in problems_of(text, tmp_path)] == ["repeats-global"]

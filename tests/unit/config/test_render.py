@@ -151,3 +151,15 @@ def test_a_reference_without_quotes_stays_a_number(tmp_path: Path) -> None:
     assert "  port: ${env:PORT}\n" in text
     (tmp_path / "again.yaml").write_text(text)
     assert load(tmp_path / "again.yaml", ENV).spec.server.port == 9000
+
+
+def test_virtual_models_are_handed_down_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(
+        "global: {virtual-models: {auto: [{to: openai/a}], smart: [{to: auto}]}}\n"
+        "routers: {r: {virtual-models: {auto: [{to: openai/b}]}, load-balance: {chat: {providers: [openai]}}}}\n"
+    )
+    rendered = effective(load(file, {}))
+    assert at(rendered, "routers", "r", "virtual-models", "auto", 0, "to").value == "openai/b"
+    assert at(rendered, "routers", "r", "virtual-models", "smart", 0, "to").value == "auto"
+    assert at(rendered, "unified-api", "virtual-models", "auto", 0, "to").value == "openai/a"
