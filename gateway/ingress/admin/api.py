@@ -186,6 +186,8 @@ class _Endpoint:
                 if gone.done():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                # A server may take it without waiting; requests are to have their turn between two pieces.
+                await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b""})
         except LedgerDown as down:
             self._api.log_failure(scope["path"], down)

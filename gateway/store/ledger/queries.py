@@ -139,7 +139,9 @@ def usage_cursor(row: UsageRow) -> str:
 def records_statement(query: UsageQuery, speech: Speech, after: tuple[float, str] | None, limit: int) -> Statement:
     """after: time and id of the last one seen."""
     arguments: list[Argument] = []
-    conditions = _within(query.since, query.until, speech, arguments)
+    # A page begins where the last one ended: of the two conditions on the time, SQLite takes this one to the index.
+    since = query.since if after is None else max(query.since, after[0])
+    conditions = _within(since, query.until, speech, arguments)
     conditions += [_is(dimension, value, speech, arguments, rows=True) for dimension, value in query.where]
     if after is not None:
         arguments.append(after[0])
