@@ -83,12 +83,12 @@ class Behind:
 class Runtime:
     """The lasting half of a process.
 
-    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know. standings:
-    what is spent of budgets and quotas. stores, sinks: those of the house that serves, None and nothing before there is
-    one. token_sources: by what they lend for,
-    credentials included: never shown. in_flight holds each request's task while it is served, so that a drain can end
-    what is left. draining: on the way out, what is under way goes on. cut: the time for that is over. name: of this
-    process among the replicas. behind: what is done for no client.
+    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know.
+    standings: what is spent of budgets and quotas. stores, sinks: those of the house that serves, None and nothing
+    before there is one. token_sources: by what they lend for, credentials included: never shown. in_flight holds each
+    request's task while it is served, so that a drain can end what is left. draining: on the way out, what is under way
+    goes on. cut: the time for that is over. name: of this process among the replicas. behind: what is done for no
+    client.
     """
 
     def __init__(self, *, clock: Clock, transport: Transport, echo: Transport, log: Log, metrics: Metrics) -> None:
@@ -135,9 +135,10 @@ class Runtime:
             await keys.close()
         for source in self.token_sources.values():
             await source.close()
-        await self.transport.close()
-        await self.echo.close()
+        # Before the transports: what waits for a webhook goes out by one.
         for sink in self.sinks:
             await sink.close()
+        await self.transport.close()
+        await self.echo.close()
         if self.stores is not None:
             await self.stores.close()
