@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from benchmarks.figures import CONNECTIONS, Bench, Figure, failures, in_rounds, middle, post, ready
-from benchmarks.processes import Server, Unready, free_port, running
+from benchmarks.processes import LOAD_CORES, Server, Unready, free_port, running
 from benchmarks.systems import System
+from tests.support.postgres_server import run_postgres
 
 _PLENTY: Final = {"capacity": 100_000_000, "refill-frequency": "1s"}
 TWO_SCOPES: Final = {"rate-limit": {"per-api-key": _PLENTY, "total": _PLENTY}}
@@ -55,6 +57,29 @@ def cache(bench: Bench) -> Iterable[Figure]:
     yield hits.cost("cache", "hit, memory", "memory", misses, 0.5)
     yield hits.cost("cache", "hit, redis", "redis", misses, 0.8)
     yield hits.wait("cache", "hit, redis", "redis", misses, None)
+
+
+def ledger(bench: Bench) -> Iterable[Figure]:
+    """A row for each request, in a file and in a server; nobody is charged, as where there are no quotas."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(run_postgres())
+        # Beside the load, as a server on another machine would be. Its own processes inherit that.
+        os.sched_setaffinity(postgres.pid, LOAD_CORES)
+        systems = {
+            "none": stack.enter_context(bench.ours(1, "no-ledger")),
+            "sqlite": stack.enter_context(bench.ours(1, "sqlite-ledger", None, kept(bench, "sqlite"))),
+            "postgresql": stack.enter_context(
+                bench.ours(1, "postgresql-ledger", None, kept(bench, "postgresql", postgres.url()))
+            ),
+        }
+        runs = Runs()
+        ready(*systems.values())
+        for _ in in_rounds(bench):
+            for name, system in systems.items():
+                runs.add(name, bench, system)
+    for name in ("sqlite", "postgresql"):
+        yield runs.cost("ledger", f"ledger, {name}", name, runs, 1.15, "none")
+        yield runs.wait("ledger", f"ledger, {name}", name, runs, None, "none")
 
 
 class Runs:
@@ -106,4 +131,11 @@ def at(redis: Server, client: str = "lean") -> dict[str, object]:
     return {"store": {"url": f"redis://127.0.0.1:{redis.port}", "client": client}}
 
 
-GROUPS: Final[dict[str, Callable[[Bench], Iterable[Figure]]]] = {"limits": limits, "cache": cache}
+def kept(bench: Bench, name: str, url: str | None = None) -> dict[str, object]:
+    folder = bench.directory / f"{name}-ledger-kept"
+    return {"ledger": {"url": url or f"sqlite:///{folder / 'ledger.db'}", "spool": str(folder / "spool")}}
+
+
+GROUPS: Final[dict[str, Callable[[Bench], Iterable[Figure]]]] = {
+    "limits": limits, "cache": cache, "ledger": ledger,
+}  # fmt: skip

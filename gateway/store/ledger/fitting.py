@@ -45,11 +45,14 @@ def fitted(record: Record) -> Record:
     if not (0.0 <= record.seconds < _MOST_SECONDS and 0.0 <= record.first_byte < _MOST_SECONDS):
         change["seconds"] = min(max(record.seconds, 0.0), _MOST_SECONDS)
         change["first_byte"] = min(max(record.first_byte, 0.0), _MOST_SECONDS)
-    for name in ("asked", "user", "request_id", "model", "project", "team", "caller"):
-        text: str = getattr(record, name)
-        # isprintable is one look in C for what is nearly always so; PostgreSQL's text holds no NUL.
-        if len(text) > LONGEST or not text.isprintable():
-            change[name] = _clean(text)
+    texts = f"{record.asked}{record.user}{record.request_id}{record.model}{record.project}{record.team}{record.caller}"
+    # One look at all of them, for what is nearly always so.
+    if len(texts) > LONGEST or not texts.isprintable():
+        for name in ("asked", "user", "request_id", "model", "project", "team", "caller"):
+            text: str = getattr(record, name)
+            clean = _clean(text)
+            if clean != text:
+                change[name] = clean
     if len(record.losses) > _LONGEST_LIST:
         change["losses"] = record.losses[:_LONGEST_LIST]
     if len(record.attempts) > _LONGEST_LIST:
@@ -68,6 +71,6 @@ def _is_absurd(usage: Usage) -> bool:
 
 
 def _clean(text: str) -> str:
-    # Lone surrogates and control characters become visible ones.
+    # Lone surrogates and control characters become visible ones; PostgreSQL's text holds no NUL.
     sound = text[:LONGEST].encode("utf-8", "replace").decode("utf-8")
     return "".join(character if character.isprintable() else "\ufffd" for character in sound)

@@ -34,7 +34,8 @@ Statement = tuple[str, list[Argument]]
 class Speech(msgspec.Struct, frozen=True):
     """How a database says what differs. mark: a parameter by its number, with its type. moment: one that is Unix
     seconds. date: one that is `2026-11-21`. row_day, row_hour: of a row's time, for grouping; shown_day, shown_hour:
-    those as text. text: of a number. epoch: a row's time as Unix seconds. lists: a column of JSON as text."""
+    those as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time as Unix seconds. lists:
+    a column of JSON as text."""
 
     mark: Callable[[int, Literal["text", "float8", "bigint"]], str]
     moment: Callable[[int], str]
@@ -44,6 +45,7 @@ class Speech(msgspec.Struct, frozen=True):
     shown_day: str
     shown_hour: str
     text: str
+    whole: str
     epoch: str
     lists: str
 
@@ -57,6 +59,7 @@ SQLITE: Final = Speech(
     shown_day="{}",
     shown_hour="{}",
     text="CAST({} AS TEXT)",
+    whole="{}",
     epoch="time",
     lists="{}",
 )
@@ -69,6 +72,7 @@ POSTGRESQL: Final = Speech(
     shown_day="to_char({}, 'YYYY-MM-DD')",
     shown_hour="to_char({}, 'YYYY-MM-DD\"T\"HH24')",
     text="{}::text",
+    whole="LEAST({}, 9223372036854775807)::bigint",
     epoch="extract(epoch FROM time)::float8",
     lists="{}::text",
 )
@@ -114,12 +118,15 @@ def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
         parts.append(_rows_part(query, speech, 0.0, 0.0, arguments))
     groups = [f"g{index}" for index in range(len(query.by))]
     shown = [_shown(dimension, f"g{index}", speech) for index, dimension in enumerate(query.by)]
-    grouped = f"GROUP BY {', '.join(groups)} " if groups else ""
-    inner = f"SELECT {', '.join([*groups, _OF_DAYS])} FROM ({' UNION ALL '.join(parts)}) AS parts {grouped}HAVING SUM(requests) > 0"  # noqa: S608, E501
-    sql = f"SELECT {', '.join([*shown, *SUMS])} FROM ({inner}) AS groups"  # noqa: S608
+    if len(parts) > 1:
+        grouped = f" GROUP BY {', '.join(groups)}" if groups else ""
+        columns = ", ".join([*groups, _OF_DAYS])
+        parts = [f"SELECT {columns} FROM ({' UNION ALL '.join(parts)}) AS parts{grouped}"]  # noqa: S608
+    sums = [speech.whole.format(name) for name in SUMS[:-1]]
+    sql = f"SELECT {', '.join([*shown, *sums, SUMS[-1]])} FROM ({parts[0]}) AS groups WHERE requests > 0"  # noqa: S608
     if query.after and query.by:
         marks = [_mark(arguments, value, speech) for value in _group_of(query.after, len(query.by))]
-        sql += f" WHERE ({', '.join(shown)}) > ({', '.join(marks)})"
+        sql += f" AND ({', '.join(shown)}) > ({', '.join(marks)})"
     if query.by:
         sql += f" ORDER BY {', '.join(str(index + 1) for index in range(len(shown)))}"
     return f"{sql} LIMIT {max(query.limit, 1) + 1:d}", arguments
