@@ -13,12 +13,11 @@ from typing import Final
 
 import msgspec
 
-from gateway.telemetry.audit_line import AuditLine, BrokenLine, ForeignLine, decode
+from gateway.telemetry.audit_line import AuditLine
+from gateway.telemetry.audit_reader import Missed, read_files
 
 WINDOW: Final = 4096
 """Lines that are held to be put in order. Of what is out of order further than that, time stands still."""
-LONGEST: Final = 4 * 1024 * 1024
-"""Bytes of a line; what is longer is no line of the log."""
 
 
 class Counts(msgspec.Struct):
@@ -30,31 +29,22 @@ class Counts(msgspec.Struct):
 
 
 def lines_of(path: Path, counts: Counts, tell: Callable[[int], object] = lambda position: None) -> Iterator[AuditLine]:
-    """The lines that can be read; the others are counted. tell: is told how many bytes have been read. OSError."""
-    with path.open("rb") as file:
-        position = 0
-        while text := file.readline(LONGEST):
-            position += len(text)
-            if len(text) == LONGEST and not text.endswith(b"\n"):
+    """The lines that can be read, of a file that may be compressed; the others are counted. tell: is told how many
+    bytes of lines there were so far. OSError for a file that is not there."""
+    path.stat()
+    position = 0
+    for found in read_files([path]):
+        if isinstance(found, Missed):
+            if found.broken:
                 counts.broken += 1
-                while (rest := file.readline(LONGEST)) and not rest.endswith(b"\n"):
-                    position += len(rest)
-                position += len(rest)
-                continue
-            if text.isspace():
-                continue
-            try:
-                line = decode(text)
-            except BrokenLine:
-                counts.broken += 1
-                continue
-            except ForeignLine:
+            else:
                 counts.foreign += 1
-                continue
-            counts.read += 1
-            if counts.read % 1000 == 0:
-                tell(position)
-            yield line
+            continue
+        position += len(found.text) + 1
+        counts.read += 1
+        if counts.read % 1000 == 0:
+            tell(position)
+        yield found.line
 
 
 def in_time(lines: Iterator[AuditLine]) -> Iterator[tuple[float, AuditLine]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tracemalloc
@@ -13,6 +14,7 @@ from gateway.cli.main import main
 from gateway.cli.traffic import Progress
 from gateway.rehearsal import audit_file
 from gateway.rehearsal.audit_file import Counts, in_time, lines_of
+from gateway.telemetry import audit_reader
 from gateway.telemetry.audit_line import AuditLine, Tried
 from tests.support.audit_log import line, with_attempt, write
 
@@ -216,9 +218,16 @@ def test_broken_and_foreign_lines_are_counted_and_passed_over(folder: Path, caps
 def test_a_line_that_never_ends_is_passed_over(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_file, "LONGEST", 4096)
+    monkeypatch.setattr(audit_reader, "LONGEST", 4096)
     found = report(folder, capsys, [line(1, 0), b"x" * 100_000, line(2, 1)])
     assert found["lines"] == {"read": 2, "broken": 1, "foreign": 0}
+
+
+def test_a_file_that_was_put_aside_is_read_compressed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(folder / "audit.jsonl", (line(n, n) for n in range(5)))
+    (folder / "audit.jsonl.gz").write_bytes(gzip.compress((folder / "audit.jsonl").read_bytes()))
+    assert main(["plan", "old.yaml", "new.yaml", "--traffic", "audit.jsonl.gz"]) == 0
+    assert "traffic: 5 requests replayed\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
