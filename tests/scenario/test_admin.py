@@ -18,10 +18,12 @@ import msgspec
 import pytest
 
 from gateway.core.key_text import key_text
+from gateway.core.money import in_dollars
 from gateway.core.record import Record
 from gateway.ingress.admin.csv_text import PIECE
 from gateway.ingress.admin.openapi import openapi
 from gateway.ingress.admin.query import DIMENSIONS
+from gateway.policy.budget import MOST
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, UsagePage, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
 from tests.support.asgi_client import AsgiClient, Response
@@ -470,12 +472,14 @@ async def test_a_change_that_is_sent_twice_counts_once(serve: Serve, tmp_path: P
 
 async def test_a_balance_has_an_end(serve: Serve, tmp_path: Path) -> None:
     async with office(serve, tmp_path) as admin:
-        change = {"kind": "team", "name": "ml", "change": "add", "amount": "999999999"}
+        most = in_dollars(MOST)
+        change = {"kind": "team", "name": "ml", "change": "set", "amount": most}
         assert (await admin.post("/quotas", change)).status == 200
-        assert problem(await admin.post("/quotas", change)) == (400, "invalid_request", "amount")
-        less = {**change, "amount": "-999999999"}
+        more = {**change, "change": "add", "amount": "0.000000001"}
+        assert problem(await admin.post("/quotas", more)) == (400, "invalid_request", "amount")
+        less = {**change, "change": "add", "amount": f"-{most}"}
         assert [(await admin.post("/quotas", less)).status for _ in range(3)] == [200, 200, 400]
-        assert (await admin.get("/quotas")).json()["quotas"][0]["left"] == "-999999999.00"
+        assert (await admin.get("/quotas")).json()["quotas"][0]["left"] == f"-{most}"
 
 
 BAD_CHANGES: dict[str, tuple[object, str | None]] = {

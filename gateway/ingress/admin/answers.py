@@ -24,6 +24,8 @@ Instant = Annotated[
         examples=["2026-11-21T14:00:00Z"],
     ),
 ]
+Payer = Literal["key", "team", "project"]
+"""Who may have a prepaid balance."""
 Cursor = Annotated[str, Meta(description="What `cursor` is to be for the page after this one; empty at the end.")]
 Worker = Annotated[str, Meta(description="The process that answers: what it says of live state is its own.")]
 
@@ -159,7 +161,7 @@ class QuotasAnswer(msgspec.Struct, frozen=True):
 class QuotaChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A change of a prepaid balance: `add` changes it by the amount, `set` makes it the amount."""
 
-    kind: ConsumerKind
+    kind: Payer
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     change: Literal["add", "set"]
     amount: Annotated[

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.moments import instant_text
-from gateway.core.money import NANO
+from gateway.core.money import NANO, in_dollars
 from gateway.core.record import Record
 from gateway.ingress.admin.answers import (
     QuotaChange,
@@ -36,6 +36,7 @@ from gateway.ingress.admin.tables import (
     usage_cells,
     usage_line,
 )
+from gateway.policy.budget import MOST
 from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
@@ -47,8 +48,6 @@ from gateway.store.ledger.protocol import (
 from gateway.store.ledger.protocol import cursor_of as place_of
 
 _ENTRY: Final = re.compile(r"[\x21-\x7e]{1,128}")
-MOST_GRANTED: Final = 10**18
-"""Nano-USD: what databases add up in 64 bits stays far from their end."""
 _FETCHED: Final = 1_000
 """Rows of a table that are asked for at once."""
 
@@ -157,9 +156,9 @@ def _nano_of(change: QuotaChange) -> int:
 
 
 def _check_size(change: QuotaChange, amount: int, balance: Balance | None) -> None:
-    granted = amount if balance is None or change.change == "set" else balance.granted + amount
-    if abs(granted) > MOST_GRANTED:
-        raise GatewayError("invalid_request", "The balance would be more than a billion dollars.", param="amount")
+    left = amount if balance is None or change.change == "set" else balance.granted - balance.spent + amount
+    if abs(left) > MOST:
+        raise GatewayError("invalid_request", f"A balance is at most {in_dollars(MOST)} USD.", param="amount")
 
 
 def _is_same(one: QuotaEntry, other: QuotaEntry) -> bool:

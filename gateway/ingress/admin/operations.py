@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.ingress.admin import answers
 from gateway.ingress.admin.login import Role
-from gateway.ingress.admin.query import CONSUMERS, DIMENSIONS, LONGEST_VALUE, MOST_ROWS, USUAL_ROWS
+from gateway.ingress.admin.query import DIMENSIONS, LONGEST_VALUE, MOST_ROWS, PAYERS, USUAL_ROWS
 
 Method = Literal["GET", "POST"]
 
@@ -71,7 +71,7 @@ _WHERE: Final = tuple(
     for name in DIMENSIONS
 )
 _LEDGER: Final = ("ledger_off", "ledger_unavailable")
-_KIND: Final = {"type": "string", "enum": list(CONSUMERS)}
+_KIND: Final = {"type": "string", "enum": list(PAYERS)}
 
 OPERATIONS: Final = (
     Operation(
@@ -110,7 +110,7 @@ OPERATIONS: Final = (
         "Prepaid balances: all, those of a kind, or one.",
         answers.QuotasAnswer,
         (
-            Parameter("kind", "Whose: of keys, teams, projects or routers.", _KIND),
+            Parameter("kind", "Whose: of keys, teams or projects.", _KIND),
             Parameter("name", "The one of this name; `kind` is then needed.", {"type": "string"}),
         ),
         fails=_LEDGER,

@@ -16,10 +16,11 @@ import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.moments import instant_of
+from gateway.ingress.admin.answers import Payer
 from gateway.store.ledger.protocol import ConsumerKind, Dimension, UsageQuery
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
-CONSUMERS: Final[tuple[ConsumerKind, ...]] = get_args(ConsumerKind)
+PAYERS: Final[tuple[ConsumerKind, ...]] = get_args(Payer)
 MOST_ROWS: Final = 10_000
 """Rows of one page."""
 USUAL_ROWS: Final = 1_000
@@ -86,9 +87,9 @@ def cursor_of(query: UsageQuery, after: str) -> str:
 
 
 def kind_of(text: str) -> ConsumerKind:
-    """A kind of consumer. GatewayError."""
-    if text not in CONSUMERS:
-        raise _refused("kind", f"{text[:40]!r} is no kind of consumer; there are: {', '.join(CONSUMERS)}.")
+    """A kind of those who pay in. GatewayError."""
+    if text not in PAYERS:
+        raise _refused("kind", f"{text[:40]!r} has no balance; there are: {', '.join(PAYERS)}.")
     return text
 
 
