@@ -135,7 +135,7 @@ def _shown(rule: BudgetRule) -> tuple[str, str]:
 
 def _rules(spec: sp.Spec) -> dict[Consumer, tuple[BudgetRule, ...]]:
     found: dict[Consumer, tuple[BudgetRule, ...]] = {}
-    for _, kind, name, budget in budgets_of(spec):
+    for path, kind, name, budget in budgets_of(spec):
         consumer = Consumer(kind, name)
         limit = amount_of(budget)
         assert limit is not None
@@ -145,6 +145,7 @@ def _rules(spec: sp.Spec) -> dict[Consumer, tuple[BudgetRule, ...]]:
             action.downgrade if isinstance(action, sp.Downgrade) else "",
             budget.alert_at,
             f"The budget of {_ON[kind]} {name!r} ({budget.amount} USD per {budget.window})",
+            path,
         )
         found[consumer] = (*found.get(consumer, ()), rule)
     return found

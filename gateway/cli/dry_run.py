@@ -174,7 +174,8 @@ def _for_caller(spec: sp.Spec, name: str) -> sp.Spec:
         if all(key.name != name for key in keys):
             raise LookupError(f"there is no gateway key {name!r}")
         auth = msgspec.structs.replace(auth, mode="keys", keys=keys)
-    return msgspec.structs.replace(spec, auth=auth, store=sp.StoreSettings())
+    # What was spent and paid in is in the ledger, which a dry run does not ask.
+    return msgspec.structs.replace(spec, auth=auth, store=sp.StoreSettings(), ledger=None, quotas=None)
 
 
 def _with_keys(spec: sp.Spec, providers: Iterable[str]) -> sp.Spec:

@@ -17,7 +17,8 @@ import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import GROUP_OF, Exchange, Handler, Layer, Reply
-from gateway.core.money import in_dollars
+from gateway.core.money import in_dollars, micro_of
+from gateway.core.trace import ConfigPath, LimitNote, Trace
 from gateway.pipeline.accounts import Accounts, Holding, Unknown, prepaid_by
 from gateway.pipeline.quote import Quotes
 from gateway.policy.budget import MOST, Ask, Charge, State, fits
@@ -37,12 +38,13 @@ _UNSEEN: Final = (
 
 class BudgetRule(msgspec.Struct, frozen=True):
     """A budget of the config. downgrade: the model that answers when it is exceeded, `` for none. alert_at: shares of
-    the limit. said: the budget in words."""
+    the limit. said: the budget in words. path: where the config says it."""
 
     holding: Holding
     downgrade: str
     alert_at: tuple[float, ...]
     said: str
+    path: ConfigPath = ()
 
 
 class QuotaRule(msgspec.Struct, frozen=True):
@@ -159,6 +161,8 @@ class Till:
         """Take what it may cost of every account; what the client is told of it. GatewayError when there is no room."""
         asks = self._asks(exchange, exchange.chosen, accounts, soft=False)
         reserved = await self._accounts.reserve(asks, exchange.wall, self._spending.lease)
+        if exchange.trace is not None:
+            _note(exchange.trace, accounts, asks, reserved, exchange.wall)
         note = ""
         if not reserved.granted:
             rule = self._cheaper(exchange, accounts, asks, reserved)
@@ -312,6 +316,35 @@ def _short(
 def _begins(holding: Holding, wall: float) -> int:
     """When the window began in which a threshold is told of once; a rolling one has as many as it has slices."""
     return holding.at(wall).current
+
+
+def _note(
+    trace: Trace,
+    accounts: Sequence[_Account],
+    asks: Sequence[tuple[Holding, Ask]],
+    reserved: Reservation,
+    wall: float,
+) -> None:
+    """The accounts, as they stood after they were asked, for who wants it explained."""
+    for account, (_, ask), state in zip(accounts, asks, reserved.states, strict=True):
+        if state is None:
+            continue
+        consumer, rule = account.holding.consumer, account.rule
+        has_room = fits(ask, state)
+        left = state.left - ask.amount if reserved.granted else state.left
+        trace.limits.append(
+            LimitNote(
+                scope=f"{'quota' if rule is None else 'budget'} of {consumer.kind}",
+                unit="usd",
+                capacity=micro_of(state.limit),
+                period=0.0 if rule is None else float(ask.span.until - ask.span.oldest),
+                bucket=ask.key,
+                takes=micro_of(ask.amount),
+                left=micro_of(left),
+                retry_after=0.0 if has_room else None if rule is None else ask.span.until - wall,
+                path=("quotas",) if rule is None else rule.path,
+            )
+        )
 
 
 def _insufficient(message: str) -> GatewayError:

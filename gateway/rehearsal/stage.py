@@ -196,6 +196,8 @@ def on_stage(spec: sp.Spec, keys: Mapping[str, str]) -> sp.Spec:
         alerts=None,
         audit=None,
         ledger=None,
+        # Balances are in the ledger.
+        quotas=None,
         traces=None,
     )
 
