@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.config.check_keys import holders
+from gateway.config.covering import RANGES, SETS, asks, covers, range_of
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import JwtIssuer, VirtualRule, When
 from gateway.config.subject import Rule, Subject, split_target
@@ -38,9 +39,6 @@ _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_HEADERS: Final = frozenset(
     ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-goog-api-key", "x-gateway-signature")
 )
-_RANGES: Final = ("tokens", "cost", "budget_left", "complexity")
-_SETS: Final = ("language", "key", "team", "user", "optimize_for")
-_FLAGS: Final = ("tools", "images", "json")
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -117,7 +115,7 @@ def some_rules(subject: Subject) -> Iterator[Problem]:
                 "`- to: provider/model` at least",
                 at_key=True,
             )
-        elif _asks(model.rules[-1]):
+        elif asks(model.rules[-1]):
             yield subject.origins.warning(
                 "virtual-without-default",
                 (*model.path, len(model.rules) - 1),
@@ -228,7 +226,7 @@ def conditions(subject: Subject) -> Iterator[Problem]:
         if rule.when is None:
             continue
         here = (*path, "when")
-        if not _asks(rule):
+        if not asks(rule):
             yield subject.origins.warning("when-empty", here, "nothing is asked here", "leave `when` out", at_key=True)
         yield from _pattern(subject, here, rule.when)
         yield from _ranges(subject, here, rule.when)
@@ -242,7 +240,7 @@ def conditions(subject: Subject) -> Iterator[Problem]:
                     f"`{language[:20]}` is never told of a text",
                     f"known: {', '.join(sorted(LANGUAGES))}",
                 )
-        for name in _SETS:
+        for name in SETS:
             if getattr(rule.when, name) == ():
                 yield subject.origins.error("rule-never", (*here, name), "an empty list holds for nothing", at_key=True)
 
@@ -252,7 +250,7 @@ def answerable(subject: Subject) -> Iterator[Problem]:
     listening = {path for path, router in subject.routes if router.optimize_for is not None}
     for model, path, rule in _rules(subject):
         when = rule.when or When()
-        if _range(when, "cost") != (None, None) and not any(lists_of(path, rule, model.names)):
+        if range_of(when, "cost") != (None, None) and not any(lists_of(path, rule, model.names)):
             yield subject.origins.error(
                 "rule-never",
                 (*path, "when"),
@@ -300,7 +298,14 @@ def _pattern(subject: Subject, here: Path, when: When) -> Iterator[Problem]:
             "back-references and look-around are not there; `(?i)` in front ignores case",
         )
         return
-    if pattern.is_in(b""):
+    if "\b" in when.text:
+        yield subject.origins.warning(
+            "pattern-quotes",
+            (*here, "text"),
+            "this has a backspace in it: between double quotes, YAML takes `\\b` for one",
+            "write the pattern between single quotes, where `\\b` is the edge of a word",
+        )
+    elif pattern.is_in(b""):
         yield subject.origins.warning(
             "pattern-idle",
             (*here, "text"),
@@ -310,8 +315,8 @@ def _pattern(subject: Subject, here: Path, when: When) -> Iterator[Problem]:
 
 
 def _ranges(subject: Subject, here: Path, when: When) -> Iterator[Problem]:
-    for name in _RANGES:
-        low, high = _range(when, name)
+    for name in RANGES:
+        low, high = range_of(when, name)
         if low is not None and high is not None and low > high:
             key = name.replace("_", "-")
             yield subject.origins.error(
@@ -388,80 +393,20 @@ def callers(subject: Subject) -> Iterator[Problem]:
 def reachable_rules(subject: Subject) -> Iterator[Problem]:
     for model in _models(subject):
         for index, rule in enumerate(model.rules):
-            earlier = next((n for n in range(index) if _covers(model.rules[n].when, rule.when)), None)
+            earlier = next((n for n in range(index) if covers(model.rules[n].when, rule.when)), None)
             if earlier is None:
                 continue
             first = name_of(model.rules[earlier], earlier)
             place = subject.origins.place((*model.path, earlier))
-            asks = _asks(model.rules[earlier])
+            conditional = asks(model.rules[earlier])
             yield subject.origins.error(
                 "rule-never",
                 (*model.path, index),
                 f"this rule can never match: whatever it matches, the rule `{first}` before it matches"
-                if asks
+                if conditional
                 else f"this rule can never match: the rule `{first}` before it matches everything",
                 f"that one is at {place}; put this one in front of it, or remove it",
             )
-
-
-def _asks(rule: VirtualRule) -> bool:
-    when = rule.when
-    return when is not None and any(
-        getattr(when, field) is not None for field in When.__struct_fields__ if field != "time_zone"
-    )
-
-
-def _covers(wide: When | None, narrow: When | None) -> bool:
-    """Whether all that `narrow` holds for, `wide` holds for, as far as that can be said without solving puzzles: each
-    thing that the wider one asks, the narrower one asks at least as strictly."""
-    wide, narrow = wide or When(), narrow or When()
-    if wide.text is not None and wide.text != narrow.text:
-        return False
-    for name in _FLAGS:
-        asked = getattr(wide, name)
-        if asked is not None and getattr(narrow, name) is not asked:
-            return False
-    for name in _RANGES:
-        (low, high), (inner_low, inner_high) = _range(wide, name), _range(narrow, name)
-        if name == "cost" and (low, high) != (None, None) and (low, high) != (inner_low, inner_high):
-            # Two rules lead to other targets, and price one request differently.
-            return False
-        if low is not None and (inner_low is None or inner_low < low):
-            return False
-        if high is not None and (inner_high is None or inner_high > high):
-            return False
-    for name in _SETS:
-        asked, inner = getattr(wide, name), getattr(narrow, name)
-        if asked is not None and (inner is None or not set(several(inner)) <= set(several(asked))):
-            return False
-    for header, values in (wide.header or {}).items():
-        inner = {name.lower(): several(value) for name, value in (narrow.header or {}).items()}.get(header.lower())
-        if inner is None or ("*" not in several(values) and not set(inner) <= set(several(values))):
-            return False
-    return wide.hour is None or _is_within(narrow, wide)
-
-
-def _is_within(narrow: When, wide: When) -> bool:
-    if narrow.hour is None or (narrow.time_zone or "UTC") != (wide.time_zone or "UTC"):
-        return False
-    try:
-        inner, outer = (_minutes_of(when) for when in (narrow, wide))
-    except ValueError:
-        return False
-    return inner <= outer
-
-
-def _minutes_of(when: When) -> set[int]:
-    found: set[int] = set()
-    for text in several(when.hour):
-        start, end = minutes(text)
-        found |= set(range(start, end)) if start < end else set(range(start, 24 * 60)) | set(range(end))
-    return found
-
-
-def _range(when: When, name: str) -> tuple[Decimal | None, Decimal | None]:
-    low, high = (getattr(when, f"{end}_{name}") for end in ("min", "max"))
-    return (None if low is None else Decimal(str(low))), (None if high is None else Decimal(str(high)))
 
 
 VIRTUAL_RULES: Final[tuple[Rule, ...]] = (

@@ -140,6 +140,10 @@ CASES = {
         ["6:25 pattern-invalid"],
     ),
     "a pattern that is always there": (f"auto:\n  - {{when: {{text: 'a*'}}, {TO}}}\n{REST}", ["6:25 pattern-idle"]),
+    "a pattern between double quotes": (
+        f'auto:\n  - {{when: {{text: "\\bcode"}}, {TO}}}\n{REST}',
+        ["6:25 pattern-quotes"],
+    ),
     "an empty pattern": (f"auto:\n  - {{when: {{text: ''}}, {TO}}}\n{REST}", ["6:25 pattern-idle"]),
     "tokens the wrong way round": (
         f"auto:\n  - {{when: {{min-tokens: 9, max-tokens: 8}}, {TO}}}\n{REST}",
@@ -234,6 +238,7 @@ def test_a_rule_that_an_earlier_one_covers_is_an_error(first: str, second: str, 
         ("{text: a}", "{text: b}"),
         ("{hour: 8-18}", "{hour: 9-17, time-zone: Europe/Berlin}"),
         ("{max-cost: 1}", "{max-cost: 0.5}"),
+        ("{max-cost: 1}", "{max-cost: 1}"),
         ("{header: {x-app: web}}", "{header: {x-app: '*'}}"),
     ],
 )
