@@ -11,32 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import Task
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Final
 
 from gateway.core.exchange import Exchange
 from gateway.core.record import Record
+from gateway.store.ledger.bringing import Bringer, Result, Tell
 from gateway.store.ledger.fitting import fitted, is_clamped
-from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, RecordsRefused
-from gateway.store.ledger.spool import Orphan, Segment, Spool, SpoolFull, framed
+from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown
+from gateway.store.ledger.spool import Segment, Spool, SpoolFull
+from gateway.store.ledger.upkeep import tend_forever
 
-Result = Literal[
-    "written", "duplicate", "spooled", "replayed", "dropped", "refused", "damaged", "clamped", "unprotected"
-]
-"""What became of rows: docs/metrics.md has it."""
-
-Tell = Callable[[Literal["info", "warning", "error"], str, Mapping[str, str | int | float | bool | None]], None]
-
-CHUNK: Final = 1000
-"""Rows in one transaction at most."""
 CLOSE_WITHIN: Final = 5.0
 """Seconds that the end of a process waits for the database; then the rows go to the spool."""
 _FIRST_RETRY: Final = 0.2
 _LAST_RETRY: Final = 5.0
 _LOOK_FOR_ORPHANS: Final = 30.0
 """Seconds between two looks for what other processes left behind."""
-_TEND: Final = 3600.0
-_TEND_AGAIN: Final = 60.0
 _OPEN_WITHIN: Final = 2.0
 """Seconds that the start of a process waits for the database."""
 _SLOW: Final = 1.0
@@ -89,6 +80,7 @@ class LedgerWriter:
         self._wall = wall
         self._tell = tell
         self._count = count
+        self._bringer = Bringer(database, spool, tell, count)
         self._next = _Batch()
         self._in_hand: dict[int, _Batch] = {}
         self._waiting = 0
@@ -112,7 +104,8 @@ class LedgerWriter:
     async def open(self) -> None:
         """Connect and migrate, and begin. A database that is away is tried again behind the requests."""
         works: tuple[Coroutine[None, None, None], ...] = (
-            self._write_forever(), self._relieve_forever(), self._replay_forever(), self._tend_forever(),
+            self._write_forever(), self._relieve_forever(), self._replay_forever(),
+            tend_forever(self.database, self._retention, self._wall, self._tell),
         )  # fmt: skip
         self._tasks = [asyncio.get_running_loop().create_task(work) for work in works]
         opening = asyncio.get_running_loop().create_task(self._open())
@@ -260,7 +253,7 @@ class LedgerWriter:
     async def _insert_soon(self, batch: _Batch) -> None:
         """Into the database. While it keeps one waiting, what waits is put on disk too: it may never answer, and the
         process may end before."""
-        inserting = asyncio.get_running_loop().create_task(self._insert(batch.rows))
+        inserting = asyncio.get_running_loop().create_task(self._bringer.bring(batch.rows))
         try:
             while not (await asyncio.wait((inserting,), timeout=_SLOW))[0]:
                 with contextlib.suppress(SpoolFull):
@@ -369,68 +362,9 @@ class LedgerWriter:
             self._rose()
         with contextlib.closing(self._spool.orphans()) as orphans:
             for orphan in orphans:
-                await self._replay_one(orphan)
+                await self._bringer.replay(orphan)
+                self._spool_trouble = None
         self._behind_since = 0.0
-
-    async def _replay_one(self, orphan: Orphan) -> None:
-        batches = orphan.batches(CHUNK)
-        while True:
-            found = await asyncio.to_thread(next, batches, None)
-            if found is None:
-                break
-            records, damaged = found
-            if damaged:
-                self._count("damaged", len(damaged))
-                self._spool.put_aside(orphan.path.stem, damaged)
-                self._tell(
-                    "error",
-                    "rows in the ledger's spool are damaged and were set aside",
-                    {"file": orphan.path.name, "lines": len(damaged)},
-                )
-            await self._insert(records)
-            self._count("replayed", len(records))
-        orphan.delete()
-        self._spool_trouble = None
-
-    async def _insert(self, rows: Sequence[Record]) -> None:
-        """All of them, those apart that the database will not have."""
-        for start in range(0, len(rows), CHUNK):
-            await self._insert_some(rows[start : start + CHUNK])
-
-    async def _insert_some(self, rows: Sequence[Record]) -> None:
-        if not rows:
-            return
-        try:
-            new = await self.database.insert(rows)
-        except RecordsRefused as refused:
-            if len(rows) > 1:
-                middle = len(rows) // 2
-                await self._insert_some(rows[:middle])
-                await self._insert_some(rows[middle:])
-                return
-            self._count("refused", 1)
-            self._spool.put_aside("refused", [framed(rows[0])])
-            self._tell("error", "the ledger refuses a row", {"id": rows[0].id, "error": str(refused)})
-            return
-        self._count("written", new)
-        if new < len(rows):
-            self._count("duplicate", len(rows) - new)
-
-    async def _tend_forever(self) -> None:
-        """Retention, and tables for the time to come."""
-        while True:
-            now = self._wall()
-            try:
-                await self.database.tend(now)
-                if self._retention is not None:
-                    deleted = await self.database.retain(now - self._retention)
-                    if deleted:
-                        self._tell("info", "old rows of the ledger were deleted", {"rows": deleted})
-            except (LedgerDown, RecordsRefused) as down:
-                self._tell("warning", "the ledger could not be tended", {"error": str(down)})
-                await asyncio.sleep(_TEND_AGAIN)
-                continue
-            await asyncio.sleep(_TEND)
 
     def _fell(self, down: LedgerDown) -> None:
         now = self._monotonic()

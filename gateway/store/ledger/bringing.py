@@ -1,0 +1,82 @@
+"""Rows on their way into the database, from memory or from the spool.
+
+Law: a row that the database will not have, or a line that cannot be read, is counted and set aside, and keeps no other
+from being written. Whether the database is away is for others to mind: LedgerDown passes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+from gateway.core.record import Record
+from gateway.store.ledger.protocol import LedgerDatabase, RecordsRefused
+from gateway.store.ledger.spool import Orphan, Spool, framed
+
+Result = Literal[
+    "written", "duplicate", "spooled", "replayed", "dropped", "refused", "damaged", "clamped", "unprotected"
+]
+"""What became of rows: docs/metrics.md has it."""
+
+Tell = Callable[[Literal["info", "warning", "error"], str, Mapping[str, str | int | float | bool | None]], None]
+
+CHUNK: Final = 1000
+"""Rows in one transaction at most."""
+
+
+class Bringer:
+    """spool: where what cannot be used is set aside."""
+
+    def __init__(
+        self, database: LedgerDatabase, spool: Spool, tell: Tell, count: Callable[[Result, int], None]
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._tell = tell
+        self._count = count
+
+    async def bring(self, rows: Sequence[Record]) -> None:
+        """All of them, those apart that the database will not have. LedgerDown: some may be there, and none is harmed
+        by being brought again."""
+        for start in range(0, len(rows), CHUNK):
+            await self._insert(rows[start : start + CHUNK])
+
+    async def replay(self, orphan: Orphan) -> None:
+        """A segment of the spool, which is deleted then."""
+        batches = orphan.batches(CHUNK)
+        while True:
+            found = await asyncio.to_thread(next, batches, None)
+            if found is None:
+                break
+            records, damaged = found
+            if damaged:
+                self._count("damaged", len(damaged))
+                self._spool.put_aside(orphan.path.stem, damaged)
+                self._tell(
+                    "error",
+                    "rows in the ledger's spool are damaged and were set aside",
+                    {"file": orphan.path.name, "lines": len(damaged)},
+                )
+            await self._insert(records)
+            self._count("replayed", len(records))
+        orphan.delete()
+
+    async def _insert(self, rows: Sequence[Record]) -> None:
+        if not rows:
+            return
+        try:
+            new = await self._database.insert(rows)
+        except RecordsRefused as refused:
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                await self._insert(rows[:middle])
+                await self._insert(rows[middle:])
+                return
+            self._count("refused", 1)
+            self._spool.put_aside("refused", [framed(rows[0])])
+            self._tell("error", "the ledger refuses a row", {"id": rows[0].id, "error": str(refused)})
+            return
+        self._count("written", new)
+        if new < len(rows):
+            self._count("duplicate", len(rows) - new)
