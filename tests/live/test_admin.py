@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from gateway.core.key_text import key_text
+from gateway.store.ledger.sqlite import SqliteLedger
+from tests.support.exchange_records import served
 from tests.support.loopback import unused_port
 from tests.support.processes import BOUND, ROOT, Program, listens, start_gateway
 
@@ -122,6 +127,35 @@ def test_what_was_used_is_told_from_here_and_from_elsewhere(engine: str, tmp_pat
         assert refused.returncode == 1
         assert "401" in refused.stderr
         assert "GATEWAY_ADMIN_KEY" in refused.stderr
+
+
+async def fill(path: Path, count: int) -> None:
+    database = SqliteLedger(path)
+    await database.open()
+    wide = dict.fromkeys(("user", "request_id", "asked", "project"), "x" * 256)
+    now = time.time()
+    await database.insert([served(id=f"{n:06}", time=now - 3600 + n * 0.01, **wide) for n in range(count)])
+    await database.close()
+
+
+def test_a_table_whose_ledger_goes_away_is_cut(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with asyncio.Runner() as runner:
+        runner.run(fill(path, 20_000))
+    ledger = f"ledger: {{url: 'sqlite:///{path}', spool: '{tmp_path / 'spool'}'}}\n"
+    with start_gateway(tmp_path, ledger + config(engine), {}) as program:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", program.port, timeout=BOUND)) as connection:
+            connection.request("GET", "/admin/api/records?format=csv", headers={"authorization": f"Bearer {KEY}"})
+            reply = connection.getresponse()
+            assert reply.status == 200
+            assert reply.read(3) == b"id,"
+            # It is larger than all that servers and sockets take unread, so that the end is not written yet.
+            with contextlib.closing(sqlite3.connect(path)) as other:
+                other.execute("ALTER TABLE ledger_rows RENAME TO gone")
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                reply.read()
+        program.wait_until(lambda: "admin request failed" in program.output(), "a line about it")
+        assert program.get("/livez")[0] == 200
 
 
 def reloads(program: Program) -> float:

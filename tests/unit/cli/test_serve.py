@@ -43,3 +43,24 @@ def test_an_address_beyond_loopback_needs_a_word_about_access(
     path.write_text("routers: {r: {load-balance: {chat: {providers: [echo]}}}}\n")
     assert main(["serve", str(path), "--host", "0.0.0.0"]) == 1
     assert "needs auth.mode" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("admin", "options", "said"),
+    [
+        ("{}", ["--host", "0.0.0.0"], "asks for no key"),
+        ("{port: 9000}", ["--host", "0.0.0.0"], "asks for no key"),
+        ("{port: 9000}", ["--port", "9000"], "the gateway itself does (admin.port)"),
+    ],
+)
+def test_options_open_no_admin_api_to_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], admin: str, options: list[str], said: str
+) -> None:
+    path = tmp_path / "routers.yaml"
+    path.write_text(
+        f"auth: {{mode: open}}\nadmin: {admin}\nrouters: {{r: {{load-balance: {{chat: {{providers: [echo]}}}}}}}}\n"
+    )
+    assert main(["serve", str(path), *options]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.endswith("Nothing was started.\n")
