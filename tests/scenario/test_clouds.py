@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.core.usage import Usage
 from gateway.providers.prices import SHIPPED_BOOK
 from gateway.providers.sigv4 import read_credentials, sign
 from gateway.upstream.token_source import LEAD, LONGEST_PAUSE
@@ -308,10 +309,11 @@ async def test_what_vertex_sells_has_its_vendors_names_and_prices(serve: Serve) 
     served = vertex(serve, ok())
     listed = {model["id"] for model in (await served.client.get("/router/r/v1/models")).json()["data"]}
     assert {"gemini-2.5-flash", "claude-sonnet-4-5"} <= listed
-    price = SHIPPED_BOOK.price
-    assert price("vertex", "claude-sonnet-4-5@20250929") == price("anthropic", "claude-sonnet-4-5")
-    assert price("vertex", "gemini-2.5-flash") == price("gemini", "gemini-2.5-flash")
-    assert price("vertex", "of-nobody") is None
+    price = SHIPPED_BOOK.cost
+    used = Usage(250_000, 1000, cached=100)
+    assert price("vertex", "claude-sonnet-4-5@20250929", used) == price("anthropic", "claude-sonnet-4-5", used)
+    assert price("vertex", "gemini-2.5-flash", used) == price("gemini", "gemini-2.5-flash", used)
+    assert price("vertex", "of-nobody", used) is None
 
 
 async def test_a_closed_list_is_closed_for_what_the_vendors_have_too(serve: Serve) -> None:

@@ -81,4 +81,4 @@ def test_tokens_are_whole_numbers(tokens: str, capsys: pytest.CaptureFixture[str
 def test_a_config_that_cannot_be_served_says_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "routers.yaml").write_text("prices: {openai/a: {input: 999999999}}\n")
     assert main(["prices", "gpt-4o"]) == 1
-    assert "price-amount" in capsys.readouterr().err
+    assert "is more than 100,000 USD" in capsys.readouterr().err
