@@ -2,7 +2,8 @@
 
 Patterns stand in a file that many teams write to, texts come from anybody, and both are met on the event loop. So they
 are run by RE2: an automaton that reads each byte once, without backtracking, and refuses what would need it
-(back-references, look-around). Law: the time is linear in the text whatever the pattern, its memory bounded.
+(back-references, look-around). Law: a search takes at most LARGEST steps for each byte, whatever the pattern and the
+text, and its memory is bounded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import re2
 
 _MEMORY: Final = 8 << 20
 """Bytes that one pattern may take; a larger one is refused."""
+LARGEST: Final = 2000
+"""Instructions of a compiled pattern. Each is taken at most once for each byte, so this times the length of a text bounds
+the steps of a search."""
 
 
 class PatternError(ValueError):
@@ -35,6 +39,13 @@ class Pattern:
             self._compiled: Final = re2.compile(text, options)
         except re2.error as error:
             raise PatternError(_words(error)) from None
+        if self.size > LARGEST:
+            raise PatternError(f"too large: {self.size} instructions, of which {LARGEST} are allowed")
+
+    @property
+    def size(self) -> int:
+        """Instructions of the compiled pattern."""
+        return int(self._compiled.programsize)
 
     def is_in(self, text: bytes) -> bool:
         """Whether it matches anywhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.policy.pattern import Pattern, PatternError
+from gateway.policy.pattern import LARGEST, Pattern, PatternError
 
 
 def test_a_pattern_is_searched_for_anywhere_in_the_text() -> None:
@@ -28,9 +28,16 @@ def test_a_pattern_that_is_none_is_refused_in_words(text: str) -> None:
         Pattern(text)
 
 
-def test_a_pattern_that_would_take_too_much_memory_is_refused() -> None:
+@pytest.mark.parametrize("text", [r"(a?){1000}" + "a" * 1000, r"[\x{80}-\x{10FFFF}]{1000}" * 100])
+def test_a_pattern_of_too_many_steps_is_refused(text: str) -> None:
     with pytest.raises(PatternError, match="too large"):
-        Pattern(r"[\x{80}-\x{10FFFF}]{1000}" * 100)
+        Pattern(text)
+
+
+@pytest.mark.parametrize("text", [r"(a+)+$", r"(\w+\s?)+x", r"(.*a){20}$", r"(a?){300}a{300}", r"^\pL+\d"])
+def test_the_steps_of_a_search_are_bounded_by_the_pattern_and_the_text(text: str) -> None:
+    """An automaton takes each of its instructions at most once for each byte."""
+    assert 0 < Pattern(text).size <= LARGEST
 
 
 @pytest.mark.parametrize("text", [r"(a+)+$", r"^(a|a)*$", r"(a|aa)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(.*a){20}$"])
