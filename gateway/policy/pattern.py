@@ -16,8 +16,8 @@ import re2
 _MEMORY: Final = 8 << 20
 """Bytes that one pattern may take; a larger one is refused."""
 LARGEST: Final = 2000
-"""Instructions of a compiled pattern. Each is taken at most once for each byte, so this times the length of a text bounds
-the steps of a search."""
+"""Instructions of a compiled pattern. Each is taken at most once for each byte, so this times the length of a text
+bounds the steps of a search."""
 
 
 class PatternError(ValueError):
