@@ -124,6 +124,28 @@ ROWS: Final[dict[str, list[Panel]]] = {
         ),
         graph("Tokens", "short", "A second, by kind.", (rate("gateway_tokens_total", "kind"), "{{kind}}")),
     ],
+    "Money": [
+        graph(
+            "Cost",
+            "currencyUSD",
+            "Of an hour, by router.",
+            (f"sum by (router) (increase(gateway_cost_usd_total{{{_ROUTER}}}[1h]))", "{{router}}"),
+            stacked=True,
+        ),
+        graph(
+            "Saved",
+            "currencyUSD",
+            "In an hour: by answers that were kept, cheaper targets and free keys.",
+            (f"sum by (by) (increase(gateway_saved_usd_total{{{_ROUTER}}}[1h]))", "{{by}}"),
+            stacked=True,
+        ),
+        graph(
+            "Without a price",
+            "reqps",
+            "Requests whose cost is not known: their models want a price of yours.",
+            (rate("gateway_unpriced_requests_total", "provider, model"), "{{provider}}/{{model}}"),
+        ),
+    ],
     "Policies": [
         graph(
             "Refused by limits",

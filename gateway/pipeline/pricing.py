@@ -90,8 +90,8 @@ class Pricing:
 
     def _save(self, exchange: Exchange, amount: int, by: str) -> None:
         if amount > 0:
-            exchange.saved = amount
-            exchange.saved_by = by
+            exchange.saved += amount
+            exchange.saved_by = exchange.saved_by or by
             self._metrics.count_saved(exchange.router, by, amount)
 
 

@@ -151,6 +151,15 @@ def test_a_free_key_saves_the_list_price() -> None:
     assert house.samples("gateway_cost_usd_total") == {}
 
 
+def test_what_is_kept_in_part_and_asked_with_a_free_key_saves_both() -> None:
+    house = House()
+    free = Attempt("p", "m", "m", "k", 0.0, first_byte=1.0, free=True)
+    made = exchange(usage=Usage(1000, 900), attempts=[free], spared=Spared("p", "m", Usage(1000)))
+    house.price(made)
+    assert (made.cost, made.saved, made.saved_by) == (0, CENT + 1_000_000, "cache")
+    assert house.samples("gateway_saved_usd_total") == {("r", "cache"): 0.001, ("r", "free-key"): 0.01}
+
+
 @pytest.mark.parametrize(
     ("asked", "saved"),
     [
