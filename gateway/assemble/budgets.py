@@ -14,7 +14,7 @@ from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of
 from gateway.core.exchange import Exchange, Group, Layer
 from gateway.core.units import seconds
 from gateway.pipeline.accounts import Accounts, Ledger, budget_of
-from gateway.pipeline.budgeted import BudgetRule, QuotaRule, Spending, budgeted
+from gateway.pipeline.budgeted import CHEAPEST, BudgetRule, QuotaRule, Spending, budgeted
 from gateway.pipeline.candidates import Candidates, Entry
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.quote import Quotes
@@ -68,7 +68,7 @@ class RouteBudgets:
         return [budgeted(self._spending, name, Quotes(groups, chosen, self._estimator, self._prices))]
 
     def downgrades(self, name: str) -> tuple[str, ...]:
-        """The models that may have to answer on a route."""
+        """The models that may have to answer on a route, CHEAPEST among them."""
         if self._spending is None:
             return ()
         rules = [
@@ -142,7 +142,7 @@ def _rules(spec: sp.Spec) -> dict[Consumer, tuple[BudgetRule, ...]]:
         action = budget.on_exceeded
         rule = BudgetRule(
             budget_of(consumer, window_of(budget), limit, _UNIFIED_NAMES if name == UNIFIED else (name,)),
-            action.downgrade if isinstance(action, sp.Downgrade) else "",
+            action.downgrade if isinstance(action, sp.Downgrade) else CHEAPEST if action == "cheapest" else "",
             budget.alert_at,
             f"The budget of {_ON[kind]} {name!r} ({budget.amount} USD per {budget.window})",
             path,

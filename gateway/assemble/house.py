@@ -35,7 +35,7 @@ from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
 from gateway.pipeline.authenticate import authenticate
-from gateway.pipeline.budgeted import downgrade_to
+from gateway.pipeline.budgeted import CHEAPEST, downgrade_to
 from gateway.pipeline.candidates import Candidates, Entry, Reach
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
@@ -253,7 +253,14 @@ class _Assembly:
             handlers[key] = self._failover(chosen[key], balance.strategy, router, budget)
         listed = groups.get("chat") or groups.get("default")
         for model in self._budgets.downgrades(name):
-            entries = entries_for(model, listed.entries if listed is not None else (), self._endpoints.by_name, self._owners)
+            if model == CHEAPEST:
+                if listed is not None:
+                    chosen[downgrade_to(model)] = listed
+                    handlers[downgrade_to(model)] = self._by_strategy(listed, "cost", router, budget)
+                continue
+            entries = entries_for(
+                model, listed.entries if listed is not None else (), self._endpoints.by_name, self._owners
+            )
             if entries:
                 key = downgrade_to(model)
                 chosen[key] = self._candidates(entries, router, "listed")

@@ -73,7 +73,19 @@ def downgrades(subject: Subject) -> Iterator[Problem]:
         for listed in subject.lists
         if listed.group == "chat" and listed.entries and all(entry.model for entry in listed.entries)
     }
+    single = {
+        UNIFIED if listed.path[0] == "unified-api" else str(listed.path[1])
+        for listed in subject.lists
+        if listed.group in ("chat", "default") and len(listed.entries) == 1
+    }
     for path, kind, name, budget in budgets_of(subject.spec):
+        if budget.on_exceeded == "cheapest" and kind == "router" and name in single:
+            yield subject.origins.warning(
+                "downgrade-inert",
+                (*path, "on-exceeded"),
+                "this router has one target, and none that is cheaper",
+                "say `{downgrade: MODEL}`, or `reject`",
+            )
         if not isinstance(budget.on_exceeded, Downgrade):
             continue
         here = (*path, "on-exceeded", "downgrade")

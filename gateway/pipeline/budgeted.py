@@ -28,6 +28,8 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.standings import Standing, Standings
 
 REMEMBERED: Final = 4096
+CHEAPEST: Final = "*"
+"""In place of a model's name, which this is none of."""
 _FREE: Final = frozenset(("models", "count-tokens"))
 """What vendors take no money for."""
 _UNSEEN: Final = (
@@ -37,7 +39,8 @@ _UNSEEN: Final = (
 
 
 class BudgetRule(msgspec.Struct, frozen=True):
-    """A budget of the config. downgrade: the model that answers when it is exceeded, `` for none. alert_at: shares of
+    """A budget of the config. downgrade: the model that answers when it is exceeded, CHEAPEST for the route's cheapest
+    target, `` for none. alert_at: shares of
     the limit. said: the budget in words. path: where the config says it."""
 
     holding: Holding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -253,6 +254,26 @@ async def test_a_budget_may_have_a_cheaper_model_answer(serve: Serve) -> None:
     assert '"small"' in served.upstream.last.body.decode()
     assert await served.metric("gateway_budget_spent_ratio", consumer="one") == pytest.approx(1.05), "it is counted"
     assert await served.metric("gateway_budget_refusals_total", action="downgraded") == 1
+
+
+async def test_a_budget_may_have_the_cheapest_target_answer(serve: Serve) -> None:
+    text = yaml("{amount: '0.04', window: day, on-exceeded: cheapest}", providers="beta, alpha")
+    served = serving(serve, text)
+    assert await statuses(served, ONE, 2) == [200, 200]
+    reply = await served.client.post(ONE, chat("big", max_tokens=10))
+    assert (reply.status, reply.headers["x-gateway-provider"]) == (200, "alpha")
+    assert reply.headers["x-gateway-budget"].startswith("downgraded; ")
+    assert served.upstream.hosts() == [BETA, BETA, ALPHA]
+
+
+async def test_a_request_that_is_explained_shows_its_accounts(serve: Serve) -> None:
+    served = serving(serve, yaml("{amount: '0.02', window: day}"))
+    assert await statuses(served, ONE, 1) == [200]
+    reply = await served.client.post(ONE, chat("big", max_tokens=10), headers={"x-gateway-explain": "1"})
+    shown = next(value for name, value in reply.headers.items() if value.startswith("{"))
+    (limit,) = json.loads(shown)["limits"]
+    assert (limit["scope"], limit["takes"], limit["left"]) == ("budget of router", 10_000, 0)
+    assert limit["path"] == "routers.one.budget"
 
 
 async def test_a_downgrade_does_not_open_another_budget(serve: Serve) -> None:

@@ -51,9 +51,9 @@ class Budget(Base, frozen=True):
         str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])
     ] = "UTC"
     on_exceeded: Annotated[
-        Literal["reject"] | Downgrade,
+        Literal["reject", "cheapest"] | Downgrade,
         Meta(
-            description="When a request does not fit any more: `reject` answers 429 `budget_exceeded`; `{downgrade: MODEL}` has a cheaper model answer, which is counted, but not bounded by this budget."
+            description="When a request does not fit any more: `reject` answers 429 `budget_exceeded`; `cheapest` has the route's cheapest target answer and `{downgrade: MODEL}` another model, which is counted, but not bounded by this budget."
         ),
     ] = "reject"
     alert_at: AlertAt = USUAL_ALERTS
