@@ -1,0 +1,1 @@
+"""The ledger: one row for each exchange, in SQLite or PostgreSQL."""
