@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.assemble.access import key_set_name, secrets_of
 from gateway.assemble.admin_ledger import AdminLedger
+from gateway.assemble.budgets import shown_budgets
 from gateway.assemble.house import House, assemble
 from gateway.assemble.sinks import sink_secrets
 from gateway.config.check import loaded_and_checked
@@ -172,6 +173,7 @@ class Gateway:
             self.files = loaded.files
             self._keep(loaded)
             runtime.adopt(house.pools)
+            runtime.standings.forget(shown_budgets(house.spec))
             self.house = house
             if before is not None and house.stores is not before:
                 runtime.behind.start(_close_after([before], list(runtime.in_flight)), surely=True)

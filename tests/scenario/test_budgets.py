@@ -327,6 +327,16 @@ async def test_a_reload_goes_on_counting(serve: Serve) -> None:
     assert await statuses(served, ONE, 2) == [200, 429]
 
 
+async def test_a_budget_that_is_gone_is_not_shown_any_more(serve: Serve) -> None:
+    served = serving(serve, yaml("[{amount: 1, window: day}, {amount: 5}]"))
+    assert await statuses(served, ONE, 1) == [200]
+    assert await served.metric("gateway_budget_spent_ratio", window="day") == pytest.approx(0.01)
+    assert await served.rewrite(yaml("{amount: 5}"))
+    page = (await served.client.get("/metrics")).text
+    assert 'window="month"' in page
+    assert 'window="day"' not in page
+
+
 async def test_listing_models_is_free(serve: Serve) -> None:
     served = serving(serve, yaml("{amount: '0.01', window: day}"))
     assert await statuses(served, ONE, 2) == [200, 429]

@@ -131,3 +131,17 @@ def test_no_claim_gives_more_than_the_issuer_may() -> None:
 def test_no_message_quotes_the_token() -> None:
     for claims in ({"sub": None, "aud": "hunter2"}, {"iss": "hunter2"}, {"exp": "hunter2"}):
         assert "hunter2" not in refused(**claims).message
+
+
+def test_a_project_is_its_claims_or_the_issuers() -> None:
+    named = rules(project="proj", default_project="main")
+    assert bearer(rules=named, proj="search").project == "search"
+    assert bearer(rules=named, proj=["first", "second"]).project == "first"
+    assert bearer(rules=named).project == "main"
+    assert bearer(rules=named, proj=7).project == "main", "what is no text names nothing"
+    assert bearer(proj="search").project == ""
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 129])
+def test_a_project_that_cannot_be_a_name_is_refused(name: str) -> None:
+    assert "project" in refused(rules=rules(project="proj", default_project="main"), proj=name).message
