@@ -119,18 +119,20 @@ class Group:
 
 class Effects:
     """By router and team, as recorded. unknown: requests under the new config by targets that the record does not know.
-    guessed: of those under it that were answered as others were at the time."""
+    guessed: of those under it that were answered as others were at the time. drawn: those in which chance had a part."""
 
     def __init__(self) -> None:
         self.groups: dict[tuple[str, str], Group] = {}
         self.unknown: Counter[str] = Counter()
         self.guessed = 0
+        self.drawn = 0
         self.nameless = 0
 
     def add(self, line: AuditLine, before: Ended, after: Ended) -> None:
         self.groups.setdefault((line.router, line.team), Group()).add(line, before, after)
         self.unknown.update(after.unknown)
         self.guessed += after.guessed
+        self.drawn += before.drawn or after.drawn
         self.nameless += not line.caller
 
     @property

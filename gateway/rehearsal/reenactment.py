@@ -49,7 +49,7 @@ _MOST: Final = 20_000
 class Ended(msgspec.Struct, frozen=True):
     """What became of a request under one config. target: who answered, `` for nobody. limited: it was over a limit or a
     budget of the gateway's own. unknown: targets that it was sent to, of which the record has nothing. guessed: it was
-    answered as others were. cost: nano-USD, None where the price is not known."""
+    answered as others were. drawn: chance had a part in it. cost: nano-USD, None where the price is not known."""
 
     status: int
     code: str
@@ -61,6 +61,7 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int
     unknown: tuple[str, ...]
     guessed: bool
+    drawn: bool
 
     @property
     def good(self) -> bool:
@@ -74,11 +75,17 @@ Compare = Callable[[AuditLine, Ended, Ended], object]
 class _Chance:
     """A request's own chance (a linear congruential generator: seeding a better one costs as much as a request)."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_state", "decided")
 
     def __init__(self, seed: str) -> None:
         self._state = crc32(seed.encode())
+        self.decided = False
         self()
+
+    def decide(self) -> float:
+        """A draw of the gateway's, which is remembered to have been made."""
+        self.decided = True
+        return self()
 
     def __call__(self) -> float:
         self._state = (self._state * 6364136223846793005 + 1442695040888963407) & 0xFFFF_FFFF_FFFF_FFFF
@@ -207,7 +214,7 @@ class _Side:
     def __init__(self, loaded: Loaded, env: Mapping[str, str], callers: Mapping[str, str], known: Known, base: float):
         loop = asyncio.get_running_loop()
         clock = Clock(
-            monotonic=loop.time, wall=lambda: base + loop.time() - START, chance=lambda: _ASKING.get().chance()
+            monotonic=loop.time, wall=lambda: base + loop.time() - START, chance=lambda: _ASKING.get().chance.decide()
         )
         self._output = io.StringIO()
         self.runtime = runtime = Runtime(
@@ -314,6 +321,7 @@ def _ended(exchange: Exchange, asking: _Asking) -> Ended:
         attempts=len(exchange.attempts),
         unknown=tuple(asking.unknown),
         guessed=asking.guessed,
+        drawn=asking.chance.decided,
     )
 
 

@@ -297,6 +297,21 @@ def test_equal_runs_say_the_same(folder: Path, capsys: pytest.CaptureFixture[str
     assert report(folder, capsys, lines, new=spread) == report(folder, capsys, lines, new=spread)
 
 
+def test_that_chance_had_a_part_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spread = """\
+routers:
+  a:
+    load-balance: {chat: {strategy: latency, providers: [openai, anthropic, gemini]}}
+    model-mappings: {gpt-5.5: [openai/gpt-5.5, anthropic/claude-sonnet-5-5, gemini/gemini-2.5-flash]}
+"""
+    lines = [line(n, n / 7) for n in range(30)]
+    told = "chance had a part in 30 requests, the same under both configs"
+    found = report(folder, capsys, lines, new=spread, old=spread)
+    assert [note.startswith(told) for note in found["notes"] if "chance" in note] == [True]
+    assert only(found)["before"] == only(found)["after"]
+    assert not [note for note in report(folder, capsys, lines)["notes"] if "chance" in note]
+
+
 def test_lines_are_put_in_order_without_holding_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_file, "WINDOW", 8)
     path = write(folder / "audit.jsonl", (line(n, n ^ 1) for n in range(200)))
