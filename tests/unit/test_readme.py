@@ -35,7 +35,8 @@ TOP_KEYS: Final = {field.encode_name for field in msgspec.structs.fields(Spec)}
 BASE: Final = "http://127.0.0.1:8080"
 ENV: Final = {
     "REDIS_URL": "redis://redis:6379", "OTEL_TOKEN": "token-0000", "AUDIT_KEY": "0" * 43, "AUDIT_KEY_2025": "1" * 43,
-    "LEDGER_PASSWORD": "word-0000", "POSTGRES_PASSWORD": "word-0000",
+    "LEDGER_PASSWORD": "word-0000", "ONCALL_URL": "https://oncall.test/1", "ONCALL_SECRET": "s" * 32,
+    "SLACK_URL": "https://slack.test/1", "POSTGRES_PASSWORD": "word-0000",
 }  # fmt: skip
 """What the shown configs refer to and cannot do without."""
 
