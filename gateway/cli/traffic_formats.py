@@ -210,8 +210,8 @@ def _notes(traffic: Traffic, effects: Effects) -> Iterator[str]:
         yield f"{_count(effects.guessed)} went to targets that answered others at the time; as those they were answered"
     if effects.drawn:
         yield (
-            f"chance had a part in {_count(effects.drawn)}, the same under both configs: shares are about what is to be "
-            "expected, and which requests moved is one outcome"
+            f"chance had a part in {_count(effects.drawn)}, the same under both configs: shares are about what is to "
+            "be expected, and which requests moved is one outcome"
         )
     if traffic.left_out:
         yield "left out is what cannot be made anew from a record: forms, lists of models, streams of some vendors"

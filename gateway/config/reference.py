@@ -49,7 +49,7 @@ _TITLES: Final = {
     "GatewayKey": "an entry of `auth.keys`", "PreviousHash": "`auth.keys[].previous`",
     "JwtIssuer": "an entry of `auth.jwt`", "JwtClaims": "`auth.jwt[].claims`",
     "KeyLimit": "`limit` of a provider's key",
-    "KeyPool": "`key-pool`", "LedgerSettings": "`ledger`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",
+    "KeyPool": "`key-pool`", "LedgerSettings": "`ledger`", "LoadBalance": "`load-balance`", "Logging": "`server.logging`", "Policies": "`global`",  # noqa: E501
     "Provider": "`providers.<name>`", "ProviderKey": "an entry of a provider's `keys`",
     "GoogleKey": "`google` of a provider's key", "AzureKey": "`azure` of a provider's key",
     "AwsKey": "`aws` of a provider's key", "RateLimit": "`rate-limit`",

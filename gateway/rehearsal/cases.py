@@ -206,7 +206,7 @@ class Expect(Base, frozen=True, kw_only=True):
     spend: Annotated[
         dict[str, Count],
         Meta(
-            description="Dollars for a provider's complete replies by the prices that hold, `prices` included; `total` for all.",
+            description="Dollars for a provider's complete replies, `prices` included; `total` for all.",
             examples=[{"total": "<= 0.05"}],
         ),
     ] = {}

@@ -118,8 +118,9 @@ class Group:
 
 
 class Effects:
-    """By router and team, as recorded. unknown: requests under the new config by targets that the record does not know.
-    guessed: of those under it that were answered as others were at the time. drawn: those in which chance had a part."""
+    """By router and team, as recorded. unknown: requests under the new config by targets that the record does not
+    know. guessed: of those under it that were answered as others were at the time. drawn: those in which chance had a
+    part."""
 
     def __init__(self) -> None:
         self.groups: dict[tuple[str, str], Group] = {}

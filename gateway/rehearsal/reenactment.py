@@ -214,7 +214,10 @@ class _Side:
     def __init__(self, loaded: Loaded, env: Mapping[str, str], callers: Mapping[str, str], known: Known, base: float):
         loop = asyncio.get_running_loop()
         clock = Clock(
-            monotonic=loop.time, wall=lambda: base + loop.time() - START, chance=lambda: _ASKING.get().chance.decide()
+            # Of the request that asks, which is another each time.
+            monotonic=loop.time,
+            wall=lambda: base + loop.time() - START,
+            chance=lambda: _ASKING.get().chance.decide(),  # noqa: PLW0108
         )
         self._output = io.StringIO()
         self.runtime = runtime = Runtime(

@@ -284,7 +284,7 @@ def test_litellm_with_accounts_of_clouds(folder: Path) -> None:
         "  theirs.yaml:6: model_list: gpt-4o.api_version: `providers.azure.api-version`",
         "  theirs.yaml:18: model_list: gpt-4o.api_version: the v1 API is spoken, which has no dates",
         (
-            "  theirs.yaml:27: model_list: claude-far.aws_region_name: `providers.bedrock` has another `region` already; "
+            "  theirs.yaml:27: model_list: claude-far.aws_region_name: `providers.bedrock` has another `region` already; "  # noqa: E501
             "define a second one for this"
         ),
         "  theirs.yaml:31: model_list: gemini.vertex_project: `providers.vertex.project`",

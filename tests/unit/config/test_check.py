@@ -732,8 +732,10 @@ providers:
         ["3:9 budget-unused", "4:12 budget-unused", "5:1 quota-unused"],
     ),
     "a budget that each worker keeps": (
-        "server: {workers: 4}\nledger: {}\n"
-        + "routers: {a: {load-balance: {chat: {providers: [openai]}}, budget: {amount: 1}}}\n",
+        (
+            "server: {workers: 4}\nledger: {}\n"
+            "routers: {a: {load-balance: {chat: {providers: [openai]}}, budget: {amount: 1}}}\n"
+        ),
         ["3:60 budgets-per-process"],
     ),
     "money without a ledger": (

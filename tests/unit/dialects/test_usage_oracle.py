@@ -505,7 +505,7 @@ SPOKEN: Final = {
     ),
 }  # fmt: skip
 UNREAD: Final = ("reply-reasoning-deepseek",)
-"""With a counter that the oracle does not read: DeepSeek's own of what was cached. test_tokens.py says what it means."""
+"""With a counter that the oracle does not read: DeepSeek's own of what was cached; see test_tokens.py."""
 FAULTS: Final = ("reply-empty", "reply-malformed-call")
 """Replies that are no answer, and are not billed."""
 
