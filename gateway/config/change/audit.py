@@ -54,8 +54,9 @@ def compare_audit(found: Comparison) -> None:
     found.rest(at, old, new, _KNOWN)
 
 
-def compare_privacy(found: Comparison, at: At, old: Privacy | None, new: Privacy | None) -> None:
-    """What the audit log may say of a route."""
-    before, after = (old or Privacy()).log, (new or Privacy()).log
+def compare_privacy(found: Comparison, at: At, old: object, new: object) -> None:
+    """What the audit log may say of a route. old, new: a `Privacy`, or None for what holds without one."""
+    before = (old if isinstance(old, Privacy) else Privacy()).log
+    after = (new if isinstance(new, Privacy) else Privacy()).log
     code = "privacy-more" if _LEVELS.index(after) > _LEVELS.index(before) else "privacy-less"
     found.plain(code, at.at("log"), before, after)
