@@ -11,7 +11,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.exchange import Attempt, Call, Exchange, Outcome, Reply
 from gateway.core.usage import Usage
 from gateway.pipeline.admit import Counting, admit
-from gateway.policy.estimate import Estimator
+from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.limits import Unit, rule
 from gateway.policy.token_bucket import Rate
 from gateway.store.memory_limits import MemoryLimits
@@ -68,6 +68,8 @@ async def test_tokens_are_settled_once_whatever_happens(given_fates: list[Fate])
             exchange.outcome = "error"
         else:
             exchange.outcome = "ok" if fate.ends == "refused" or fate.ends == "nobody" else fate.ends
+        # As pricing does before what settles: a token costs a millionth of a dollar, and nobody's costs nothing.
+        exchange.cost = used_by(exchange).total * 1000
         for settle in exchange.on_settle:
             settle(exchange)
         requests += fate.ends != "refused"

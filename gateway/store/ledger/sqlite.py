@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final, TypeVar
 
 import msgspec
@@ -52,6 +53,7 @@ T = TypeVar("T")
 
 _WAIT: Final = 5.0
 """Seconds for another process that writes."""
+_AGAIN: Final = 0.01
 _STEP: Final = 2000
 """Rows deleted in one transaction."""
 _PAGE: Final = 500
@@ -202,9 +204,24 @@ def _prepare(connection: sqlite3.Connection) -> tuple[str, ...]:
     """For whoever writes: both of the first two are kept in the file, and whoever reads need not wait to set them."""
     # Counts only before the first table, for a file that gives room back.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     return _migrate(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn the log on that lets others read meanwhile. Two that do so at once would wait for each other, so SQLite
+    refuses one of them at once, whatever its time-out: that one asks again."""
+    until = monotonic() + _WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() >= until:
+                raise
+            sleep(_AGAIN)
+        else:
+            return
 
 
 @contextlib.contextmanager

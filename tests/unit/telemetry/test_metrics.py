@@ -221,6 +221,8 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.count_spans("exported", 2)
     metrics.count_alert("key-quarantined", "delivered")
     metrics.count_audit("written", 2)
+    metrics.count_ledger("written", 2)
+    metrics.count_short_of_money("prod", "team", "quota", "refused")
     metrics.count_cache("prod", "hit")
     seen = set()
     for name, labels, _ in metrics.samples():
