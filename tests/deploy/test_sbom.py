@@ -31,5 +31,6 @@ def test_it_lists_what_the_lock_installs() -> None:
     everywhere = {name: version for name, (version, marker) in locked.items() if not marker}
     assert everywhere.items() <= listed.items()
     assert listed.items() <= {name: version for name, (version, _) in locked.items()}.items()
-    # Its metadata names none; docs/dependencies.md has it from the package's licence file.
-    assert [component["name"] for component in bill["components"] if not component.get("licenses")] == ["pyreqwest"]
+    # Their metadata name none; docs/dependencies.md has it from the packages' licence files.
+    unnamed = [component["name"] for component in bill["components"] if not component.get("licenses")]
+    assert unnamed == ["protobuf", "pyreqwest"]

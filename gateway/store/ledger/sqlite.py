@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Final, TypeVar
 
 import msgspec
@@ -212,12 +212,11 @@ def _prepare(connection: sqlite3.Connection) -> tuple[str, ...]:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Turn the log on that lets others read meanwhile. Two that do so at once would wait for each other, so SQLite
     refuses one of them at once, whatever its time-out: that one asks again."""
-    until = monotonic() + _WAIT
-    while True:
+    for left in reversed(range(round(_WAIT / _AGAIN))):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() >= until:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
                 raise
             sleep(_AGAIN)
         else:
