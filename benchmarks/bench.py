@@ -52,8 +52,8 @@ def main() -> int:
                 print(f"{group}: {failure}", file=sys.stderr)
                 return 1
             figures += found
-            print(f"{group}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
-    print(table(figures))
+            # At once: who stops a long run keeps what it has found.
+            print(f"\n{group} ({time.perf_counter() - begun:.0f} s)\n{table(found)}", flush=True)
     if chosen.json:
         report = {"machine": machine(), "engines": bench.engines, "figures": msgspec.to_builtins(figures)}
         Path(chosen.json).write_text(json.dumps(report, indent=2) + "\n", "utf-8")
