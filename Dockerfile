@@ -24,13 +24,18 @@ RUN ["find", "/opt/gateway/lib", "-name", "*.so", "-exec", "strip", "--strip-unn
 # hadolint ignore=DL3006
 FROM ${PYTHON} AS furnished
 COPY --from=libraries /opt/gateway /opt/gateway
-# Nothing will be installed any more: apt goes as well; dpkg's list stays, for those who look for what is vulnerable.
-RUN ["dpkg", "--purge", "--force-remove-essential", "--force-remove-protected", "apt"]
+# Nothing will be installed any more: apt goes as well, and Perl, which only packages' own scripts need; dpkg's list stays,
+# for those who look for what is vulnerable.
+RUN ["dpkg", "--purge", "--force-depends", "--force-remove-essential", "--force-remove-protected", \
+     "apt", "debconf", "perl-base"]
 COPY LICENSE /opt/gateway/LICENSE
 COPY gateway /build/gateway
 COPY deploy/image/furnish.py /build/furnish.py
 RUN ["/opt/gateway/bin/python", "/build/furnish.py", "/build"]
 COPY routers.yaml /etc/router-gateway/routers.yaml
+# Where the gateway is started, and so what relative paths of a configuration are in: `ledger: {}` and the audit log's file
+# come to rest in a volume that is mounted here, a new one of which takes over whose folder it is.
+RUN ["install", "--directory", "--owner=65532", "--group=65532", "--mode=0750", "/var/lib/router-gateway"]
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -51,7 +56,7 @@ ENV PATH=/opt/gateway/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
-WORKDIR /etc/router-gateway
+WORKDIR /var/lib/router-gateway
 RUN ["gateway", "check", "/etc/router-gateway/routers.yaml"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -29,11 +29,16 @@ sys.exit(main())
 UNUSED: Final = ("ensurepip", "idlelib", "pydoc_data", "site-packages", "test", "tkinter", "turtledemo", "venv")
 """Of the standard library. Its site-packages has pip and nothing else."""
 
+UNREAD: Final = ("*.c", "*.h", "*.pxd", "*.pyi", "*.pyx")
+"""Of the libraries: what their extensions were made of, and types."""
+
 STARTED: Final = (
     "gateway.app", "gateway.cli.check", "gateway.cli.serve", "gateway.cli.engines", "gateway.store.stores", "uvloop",
     "granian.server.mp", "gateway.upstream.http1_transport", "hypercorn.asyncio", "http.client", "jwt",
+    "gateway.store.ledger.postgres", "gateway.store.ledger.sqlite", "gateway.telemetry.audit_seal",
+    "gateway.telemetry.otlp", "re2", "zoneinfo",
 )  # fmt: skip
-"""What a start imports."""
+"""What a start imports, whatever the configuration asks for. An image without one of them is not made."""
 
 UNCHECKED: Final = py_compile.PycInvalidationMode.UNCHECKED_HASH
 
@@ -50,8 +55,13 @@ def furnish(build: Path) -> None:
     command = scripts / "gateway"
     command.write_text(COMMAND.format(python=sys.executable), "utf-8")
     command.chmod(0o755)
+    for sources in UNREAD:
+        for source in libraries.rglob(sources):
+            source.unlink()
     for unused in UNUSED:
         shutil.rmtree(standard / unused, ignore_errors=True)
+    for charsets in Path("/usr/lib").glob("*/gconv"):
+        shutil.rmtree(charsets)
     for script in (Path(sys.base_prefix) / "bin").glob("[ip]*"):
         if not script.name.startswith("python") or script.name.endswith("-config"):
             script.unlink()

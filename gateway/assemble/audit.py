@@ -61,6 +61,7 @@ def audit_for(audit: sp.AuditSettings, levels: Mapping[str, sp.PrivacyLevel], ru
         max_body=size_in_bytes(audit.max_body),
         seal=_seal_of(audit) if "full" in levels.values() else None,
     )
+    runtime.metrics.expect_audit()
     return AuditSink(
         _place_of(audit, runtime),
         maker,

@@ -31,6 +31,7 @@ def ledger_database(settings: sp.LedgerSettings) -> LedgerDatabase:
 
 def ledger_for(settings: sp.LedgerSettings, runtime: Runtime) -> LedgerWriter:
     """The sink."""
+    runtime.metrics.expect_ledger()
     return LedgerWriter(
         ledger_database(settings),
         Spool(Path(settings.spool), size_in_bytes(settings.max_spool), runtime.name),

@@ -83,8 +83,7 @@ class Metrics:
         self._saved: dict[tuple[str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
         self._store_errors: dict[str, int] = {}
-        # Of another thread: no key is ever added.
-        self._audit_lines = {"written": 0, "dropped": 0, "failed": 0}
+        self._audit_lines: dict[str, int] = {}
         self._spans: dict[str, int] = {}
         self._ledger_rows: dict[str, int] = {}
         self._alerts: dict[tuple[str, str], int] = {}
@@ -183,13 +182,24 @@ class Metrics:
         """result: `delivered`, `failed`, `dropped` or `repeated`."""
         self._add(self._alerts, (kind, result))
 
+    def expect_ledger(self) -> None:
+        """Show from the start what may be lost of a ledger: Prometheus sees no increase in what begins above 0."""
+        for result in ("dropped", "refused", "damaged"):
+            self._ledger_rows.setdefault(result, 0)
+
     def count_ledger(self, result: str, rows: int) -> None:
         """Rows of the ledger, and what became of them."""
         if rows:
             self._ledger_rows[result] = self._ledger_rows.get(result, 0) + rows
 
+    def expect_audit(self) -> None:
+        """Show all results from the start, as of the ledger; before the thread that counts them begins."""
+        for result in ("written", "dropped", "failed"):
+            self._audit_lines.setdefault(result, 0)
+
     def count_audit(self, result: str, lines: int) -> None:
-        """Lines of the audit log. result: `written`, `dropped` or `failed`."""
+        """Lines of the audit log. result: `written`, `dropped` or `failed`. expect_audit() comes first: another thread
+        counts here, and adds no key."""
         self._audit_lines[result] += lines
 
     def samples(self) -> Iterator[Sample]:
@@ -236,8 +246,7 @@ class Metrics:
         for result, count in self._ledger_rows.items():
             yield "gateway_ledger_rows_total", (result,), count
         for result, count in self._audit_lines.items():
-            if count:
-                yield "gateway_audit_lines_total", (result,), count
+            yield "gateway_audit_lines_total", (result,), count
         for kind, count in self._store_errors.items():
             yield "gateway_store_errors_total", (kind,), count
         # Another thread counts these: it may find a result for the first time meanwhile.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -36,10 +37,26 @@ mount --bind "$1" "$1"
 mount -o remount,bind,ro "$1"
 mount -t proc proc "$1/proc"
 mount --bind /dev "$1/dev"
-root=$1; shift
+[ -z "$2" ] || mount --bind "$2" "$1/var/lib/router-gateway"
+root=$1; shift 2
 exec chroot --userspec="$(cat "$root/../user")" "$root" "$@"
 """
 """In a mount namespace of its own; what is run keeps the process's id, so that a signal to it arrives."""
+
+FURNISHED: Final = """\
+ledger: {}
+audit: {path: audit.jsonl}
+traces: {endpoint: 'http://127.0.0.1:9/v1/traces', timeout: 1s}
+routers:
+  demo:
+    load-balance: {chat: {providers: [echo]}}
+    budget: {amount: 1, window: month, time-zone: Europe/Berlin}
+    virtual-models:
+      auto:
+        - {name: code, when: {text: '(?i)\\bregex\\b'}, to: echo/echo}
+        - {name: rest, to: echo/echo}
+"""
+"""What needs more than Python alone has: a database, a folder to write to, time zones, RE2 and OpenTelemetry."""
 
 
 class Image:
@@ -50,18 +67,24 @@ class Image:
         self.config: dict[str, Any] = json.loads((folder / "image.json").read_text("utf-8"))["Docker"]["config"]
         (folder / "user").write_text(self.config["User"])
 
-    def command(self, *arguments: str) -> list[str | Path]:
-        return ["unshare", "--mount", "sh", "-c", ENTER, "sh", self.root, "env", "-i", *self.config["Env"], *arguments]
+    def command(self, *arguments: str, volume: Path | None = None) -> list[str | Path]:
+        """volume: a folder of here that is mounted where the gateway is started."""
+        enter: list[str | Path] = ["unshare", "--mount", "sh", "-c", ENTER, "sh", self.root, volume or ""]
+        start = ["env", "-i", f"--chdir={self.config['WorkingDir']}", *self.config["Env"]]
+        return [*enter, *start, *arguments]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=60)
+    def run(self, *arguments: str, volume: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments, volume=volume), capture_output=True, text=True, check=False, timeout=60
+        )
 
     @contextlib.contextmanager
-    def serve(self, folder: Path, *more: str) -> Iterator[Program]:
-        """The image's own command, on a free port of loopback."""
+    def serve(self, folder: Path, config: str | None = None, volume: Path | None = None) -> Iterator[Program]:
+        """The image's own command, on a free port of loopback, with its own configuration where no other is named."""
         port = unused_port()
-        given = [*self.config["Entrypoint"], *self.config["Cmd"], "--host", "127.0.0.1", "--port", str(port), *more]
-        program = Program(self.command(*given), port, folder, {})
+        verb, shipped, *_ = self.config["Cmd"]
+        given = [*self.config["Entrypoint"], verb, config or shipped, "--host", "127.0.0.1", "--port", str(port)]
+        program = Program(self.command(*given, volume=volume), port, folder, {})
         try:
             program.wait_listening()
             yield program
@@ -118,6 +141,76 @@ def test_it_serves_with_nowhere_to_write_and_stops_in_time(image: Image, tmp_pat
         assert program.wait_exit() == 0, program.output()
         assert monotonic() - started < DRAIN
         assert "Traceback" not in program.output()
+
+
+@pytest.fixture(scope="module")
+def volume(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As an engine makes a new one: whose folder it is, and its mode, come from the image's."""
+    place = (image.root / "var/lib/router-gateway").stat()
+    folder = tmp_path_factory.mktemp("volume")
+    folder.chmod(place.st_mode & 0o777)
+    os.chown(folder, place.st_uid, place.st_gid)
+    (folder / "routers.yaml").write_text(FURNISHED)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def furnished(image: Image, volume: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with image.serve(tmp_path_factory.mktemp("furnished"), "routers.yaml", volume) as program:
+        yield program
+
+
+def test_rules_with_patterns_decide_in_it(furnished: Program) -> None:
+    for text, rule in (("Fix this REGEX", "code"), ("Good morning", "rest")):
+        chat = {"model": "auto", "messages": [{"role": "user", "content": text}]}
+        reply = post(furnished.port, "/router/demo/chat/completions", chat)
+        assert f"x-gateway-rule: auto:{rule}\r\n" in reply, furnished.output()
+
+
+def test_time_zones_are_known_in_it(image: Image, furnished: Program) -> None:
+    # That it serves is the proof: a zone that nobody knows is an error of the configuration.
+    assert furnished.get("/readyz")[0] == 200
+    done = image.run("python", "-c", "import zoneinfo; print(len(zoneinfo.available_timezones()) > 400)")
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_its_ledger_and_audit_log_come_to_rest_in_a_volume(image: Image, furnished: Program, volume: Path) -> None:
+    chat = {"model": "echo", "messages": [{"role": "user", "content": "Hello"}]}
+    rows = 'gateway_ledger_rows_total{result="written"}'
+    lines = 'gateway_audit_lines_total{result="written"}'
+    before = furnished.metric(rows), furnished.metric(lines)
+    assert "200 OK" in post(furnished.port, "/router/demo/chat/completions", chat)
+    furnished.wait_until(
+        lambda: furnished.metric(rows) > before[0] and furnished.metric(lines) > before[1], "a row and a line"
+    )
+    assert (volume / "gateway.db").stat().st_uid == 65532
+    done = image.run("gateway", "usage", "--by", "router", "--config", "routers.yaml", "--json", volume=volume)
+    assert done.returncode == 0, done.stderr
+    assert [row["group"] for row in json.loads(done.stdout)["rows"]] == [{"router": "demo"}]
+    done = image.run("gateway", "audit", "tail", "--config", "routers.yaml", "--json", volume=volume)
+    assert json.loads(done.stdout.splitlines()[-1])["router"] == "demo", done.stderr
+
+
+def test_what_a_config_may_ask_for_is_there(image: Image) -> None:
+    """Also what no request has needed above: a server of PostgreSQL, tokens, sealed bodies, the other clients."""
+    wanted = (
+        "asyncpg", "cryptography", "google.protobuf", "gateway.store.ledger.postgres", "gateway.telemetry.audit_seal",
+        "gateway.telemetry.otlp", "httpx2", "hypercorn", "jwt", "pyreqwest", "re2", "redis.asyncio", "sqlite3",
+    )  # fmt: skip
+    done = image.run("python", "-c", f"import {', '.join(wanted)}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_with_nowhere_to_write_it_serves_and_says_what_is_wrong(image: Image, tmp_path: Path) -> None:
+    folder = tmp_path / "somebody-else's"
+    folder.mkdir(mode=0o755)
+    (folder / "routers.yaml").write_text(FURNISHED)
+    with image.serve(tmp_path, "routers.yaml", folder) as program:
+        chat = {"model": "echo", "messages": [{"role": "user", "content": "Hello"}]}
+        assert "200 OK" in post(program.port, "/router/demo/chat/completions", chat)
+        status, _, page = program.get("/readyz")
+    assert status == 200
+    assert "gateway.db: unable to open database file" in json.loads(page)["sinks"]["ledger"]
 
 
 def test_its_health_check_tells_a_live_one_from_a_dead_one(image: Image, tmp_path: Path) -> None:
