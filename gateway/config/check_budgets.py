@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
 from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of, zone_of
 from gateway.config.check_balance import suggest
+from gateway.config.consumers import may_be_named
 from gateway.config.problem import Path, Problem
-from gateway.config.spec import Downgrade
+from gateway.config.spec import ConsumerKind, Downgrade, Spender
 from gateway.config.subject import Rule, Subject, split_target
 from gateway.core.money import in_dollars
 from gateway.policy.budget import MOST
@@ -122,23 +123,13 @@ def _is_known(subject: Subject, model: str) -> bool:
 def budgets_that_bind_somebody(subject: Subject) -> Iterator[Problem]:
     auth = subject.spec.auth
     known = auth.mode == "keys"
-    said = {
-        "teams": (
-            {key.team for key in auth.keys}
-            | {one.team for one in auth.jwt}
-            | {team for one in auth.jwt for team in one.teams.values()},
-            any(one.claims.team and not one.teams for one in auth.jwt),
-        ),
-        "projects": (
-            {key.project for key in auth.keys} | {one.project for one in auth.jwt},
-            any(one.claims.project for one in auth.jwt),
-        ),
-    }
-    for section, spenders in (("teams", subject.spec.teams), ("projects", subject.spec.projects)):
-        names, any_name = said[section]
-        word = section[:-1]
+    sections: tuple[tuple[str, ConsumerKind, Mapping[str, Spender]], ...] = (
+        ("teams", "team", subject.spec.teams),
+        ("projects", "project", subject.spec.projects),
+    )
+    for section, word, spenders in sections:
         for name in spenders:
-            if known and (any_name or name in names):
+            if known and may_be_named(subject.spec, word, name):
                 continue
             hint = (
                 f"give keys `{word}: {name[:60]}`" if known else "say `auth: {mode: keys}`: without it nobody is known"
