@@ -48,10 +48,12 @@ if TYPE_CHECKING:
     from gateway.config.spec import Spec
     from gateway.ingress.admin.api import AdminApi
     from gateway.ingress.admin.listener import Listener
-    from gateway.store.ledger.protocol import LedgerDatabase
+    from gateway.store.ledger.protocol import Consumer, LedgerDatabase
 
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
 SNAPSHOTS_VARIABLE = "GATEWAY_SNAPSHOTS"
+HOST_VARIABLE = "GATEWAY_HOST"
+"""What `--host` was: a config that is taken in use later must be fit for that address, too."""
 DRAIN_SIGNAL = signal.SIGUSR1
 """Sent to a worker when the process begins to stop, before its server hears of it."""
 
@@ -131,6 +133,12 @@ class Gateway:
         """The database of the ledger, as the admin API asks it; None where none is kept."""
         return self.admin_ledger.of(self.spec.ledger)
 
+    async def balance_changed(self, consumer: Consumer) -> None:
+        """Have what was paid in or taken away count at once: here, and wherever the store is shared."""
+        accounts = self.house.accounts
+        if accounts is not None:
+            await accounts.refresh(consumer)
+
     def tell_others(self) -> None:
         """Let the other workers reload: the process above passes SIGHUP on to all of them."""
         above = multiprocessing.parent_process()
@@ -195,7 +203,7 @@ class Gateway:
             return True
 
     def _build(self) -> tuple[Loaded, House]:
-        loaded, _ = loaded_and_checked(self._config, self._env, self.runtime.clock.wall())
+        loaded, _ = loaded_and_checked(self._config, self._env, self.runtime.clock.wall(), self._env.get(HOST_VARIABLE))
         return loaded, assemble(loaded.spec, loaded.hash, self.runtime, self._env)
 
     def fetch_keys(self) -> None:
@@ -261,7 +269,7 @@ def _admin_listener(gateway: Gateway) -> Listener | None:
 def create(config: Path, env: Mapping[str, str] = os.environ) -> Starlette:
     """The application that serves `config`. Raises ConfigError when that is not fit to be served."""
     clock = system_clock()
-    loaded, _ = loaded_and_checked(config, env, clock.wall())
+    loaded = _load(config, env, clock.wall())
     spec = loaded.spec
     style = spec.server.logging.format
     if style == "auto":
@@ -382,6 +390,11 @@ async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
         with contextlib.suppress(OSError):
             snapshots.write(ops.samples())
         await asyncio.sleep(_SNAPSHOT_EVERY)
+
+
+def _load(config: Path, env: Mapping[str, str], now: float) -> Loaded:
+    loaded, _ = loaded_and_checked(config, env, now, env.get(HOST_VARIABLE))
+    return loaded
 
 
 def _serving(house: House) -> Serving:

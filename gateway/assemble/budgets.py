@@ -35,14 +35,16 @@ _ON: Final = {"key": "the gateway key", "team": "the team", "project": "the proj
 class RouteBudgets:
     """Makes the layers. accounts: None where nobody has any."""
 
-    def __init__(self, spec: sp.Spec, runtime: Runtime, stores: Stores, sinks: Sinks, prices: PriceBook) -> None:
+    def __init__(
+        self, spec: sp.Spec, runtime: Runtime, stores: Stores, ledger: Ledger | None, prices: PriceBook
+    ) -> None:
         self._estimator = runtime.estimator
         self._prices = prices
         budgets = _rules(spec)
         self._everywhere = spec.quotas is not None or any(consumer.kind != "router" for consumer in budgets)
         self._routers = {consumer.name for consumer in budgets if consumer.kind == "router"}
         self.accounts: Final = (
-            Accounts(stores.accounts, _ledger(sinks), runtime.clock.monotonic, runtime.behind.start)
+            Accounts(stores.accounts, ledger, runtime.clock.monotonic, runtime.behind.start)
             if self._everywhere or self._routers
             else None
         )
@@ -155,7 +157,8 @@ def _quotas(quotas: sp.Quotas | None) -> QuotaRule | None:
     return None if quotas is None else QuotaRule(quotas.consumers, quotas.required, quotas.alert_at)
 
 
-def _ledger(sinks: Sinks) -> Ledger | None:
+def ledger_of(sinks: Sinks) -> Ledger | None:
+    """What is asked for balances, where records go to a ledger."""
     sink = sinks.get("ledger")
     return sink.database if isinstance(sink, LedgerWriter) else None
 

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.assemble.access import explains, gate_of
 from gateway.assemble.audit import captures
-from gateway.assemble.budgets import RouteBudgets, entries_for
+from gateway.assemble.budgets import RouteBudgets, entries_for, ledger_of
 from gateway.assemble.caches import RouteCaches
 from gateway.assemble.endpoints import Endpoints
 from gateway.assemble.ledger import ledger_layers
@@ -34,6 +34,7 @@ from gateway.core.trace import ConfigPath
 from gateway.core.units import seconds, size_in_bytes
 from gateway.ingress.edge import Edge
 from gateway.ingress.mounts import RouteApp, Table
+from gateway.pipeline.accounts import Accounts, Ledger
 from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.budgeted import CHEAPEST, downgrade_to
 from gateway.pipeline.candidates import Candidates, Entry, Reach
@@ -64,7 +65,7 @@ class House(msgspec.Struct, frozen=True, eq=False):
     """One config, built: what is served and what it is made of. pools: the key pools, by the name under which the
     next config finds them. endpoints: by provider. routed: those that the routers list.
     stores: shared state, and sinks: where records go; opened by whoever takes the house in use. cache_sizes: bytes that
-    each route's cache may hold in memory."""
+    each route's cache may hold in memory. accounts: of quotas and budgets, None where there are none."""
 
     table: Table
     pools: dict[str, KeyPool]
@@ -72,18 +73,24 @@ class House(msgspec.Struct, frozen=True, eq=False):
     routed: tuple[Endpoint, ...]
     stores: Stores
     sinks: Sinks
+    accounts: Accounts | None
     cache_sizes: Mapping[str, int]
     spec: sp.Spec
     hash: str
 
 
-def assemble(spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str]) -> House:
-    """Build everything that a checked spec describes. Shares nothing with an earlier house but the runtime."""
-    return _Assembly(spec, config_hash, runtime, env).house()
+def assemble(
+    spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str], ledger: Ledger | None = None
+) -> House:
+    """Build everything that a checked spec describes. Shares nothing with an earlier house but the runtime. ledger:
+    asked for balances in place of the config's own."""
+    return _Assembly(spec, config_hash, runtime, env, ledger).house()
 
 
 class _Assembly:
-    def __init__(self, spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, spec: sp.Spec, config_hash: str, runtime: Runtime, env: Mapping[str, str], ledger: Ledger | None
+    ) -> None:
         self._spec = spec
         self._hash = config_hash
         self._runtime = runtime
@@ -97,7 +104,7 @@ class _Assembly:
         price = pricing_for(spec, runtime, self._prices, recorded=record is not None)
         self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record, price)
         self._caches = RouteCaches(spec, runtime, self._stores, self._settle)
-        self._budgets = RouteBudgets(spec, runtime, self._stores, self._sinks, self._prices)
+        self._budgets = RouteBudgets(spec, runtime, self._stores, ledger or ledger_of(self._sinks), self._prices)
         self._targets: dict[ConfigPath, tuple[dict[Group, Candidates], dict[str, Candidates]]] = {}
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
@@ -192,6 +199,7 @@ class _Assembly:
             tuple(self._routed),
             self._stores,
             self._sinks,
+            self._budgets.accounts,
             self._caches.sizes,
             self._spec,
             self._hash,

@@ -10,24 +10,20 @@ import argparse
 import asyncio
 import getpass
 import os
-import re
 import sys
 import time
-from collections.abc import Collection
-from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
-from gateway.core.money import NANO, in_dollars
-
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gateway.config.spec import Spec
     from gateway.store.ledger.protocol import Balance, Consumer, LedgerDatabase
 
-_AMOUNT: Final = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _KINDS: Final = ("key", "team", "project")
 
 
@@ -63,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """1 when there is a problem, which is told; 2 for what cannot be meant."""
     from gateway.config.check import loaded_and_checked
     from gateway.config.problem import ConfigError
+    from gateway.store.ledger.grants import NotGranted, granted_amount
     from gateway.store.ledger.protocol import LedgerDown
 
     try:
@@ -78,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
         consumer = _consumer(args.consumer)
         if args.action == "show":
             return asyncio.run(_show(spec, args, consumer))
-        amount = _amount(args.amount, args.action)
+        amount = granted_amount(args.action, args.amount)
         if not args.note.isprintable() or len(args.note) > 500:
             raise _Refused("--note: at most 500 characters, all of which can be shown.")
         if not args.unlisted:
             _check_known(spec, consumer)
         return asyncio.run(_change(spec, args, consumer, amount))
-    except _Refused as problem:
+    except (_Refused, NotGranted) as problem:
         print(problem, file=sys.stderr)
     except LedgerDown as down:
         print(f"The ledger cannot be asked: {down}", file=sys.stderr)
@@ -103,35 +100,13 @@ def _consumer(text: str) -> Consumer:
     return Consumer(found, name)
 
 
-def _amount(text: str, action: str) -> int:
-    """In nano-USD."""
-    if _AMOUNT.fullmatch(text) is None:
-        raise _Refused(f"{text!r} is no amount of US dollars: write 50 or 12.50, exact to the billionth at most.")
-    nano = int(Decimal(text) * NANO)
-    if action == "set" and nano < 0:
-        raise _Refused("A balance is not set below zero: `set CONSUMER 0` lets nothing pass.")
-    if action == "add" and nano == 0:
-        raise _Refused("Nothing is no change.")
-    return nano
-
-
 def _check_known(spec: Spec, consumer: Consumer) -> None:
     """That the config knows who is to pay: a balance under a name with a typing error bounds nobody."""
-    auth = spec.auth
-    names: Collection[str | None]
-    if consumer.kind == "key":
-        names = {key.name for key in auth.keys}
-        others = any(consumer.name.startswith(f"{issuer.name}:") for issuer in auth.jwt)
-    elif consumer.kind == "team":
-        names = {key.team for key in auth.keys} | {issuer.team for issuer in auth.jwt}
-        names |= {team for issuer in auth.jwt for team in issuer.teams.values()}
-        others = any(issuer.claims.team and not issuer.teams for issuer in auth.jwt)
-    else:
-        names = {key.project for key in auth.keys} | {issuer.project for issuer in auth.jwt}
-        others = any(issuer.claims.project for issuer in auth.jwt)
-    if others or consumer.name in names:
+    from gateway.config.consumers import may_be_named, names_of
+
+    if may_be_named(spec, consumer.kind, consumer.name):
         return
-    near = get_close_matches(consumer.name, [name for name in names if name], 1)
+    near = get_close_matches(consumer.name, names_of(spec, consumer.kind), 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise _Refused(
         f"The config knows no {consumer.kind} {consumer.name!r}.{hint} `--unlisted` pays in for one it does not name."
@@ -139,18 +114,13 @@ def _check_known(spec: Spec, consumer: Consumer) -> None:
 
 
 async def _change(spec: Spec, args: argparse.Namespace, consumer: Consumer, amount: int) -> int:
-    from gateway.policy.budget import MOST
+    from gateway.store.ledger.grants import check_balance
     from gateway.store.ledger.protocol import QuotaEntry
 
     database = _database(spec)
     try:
         await database.open()
-        before = await database.balance(consumer)
-        left = amount
-        if args.action == "add" and before is not None:
-            left += before.granted - before.spent
-        if abs(left) > MOST:
-            raise _Refused(f"A balance is at most {in_dollars(MOST)} USD, and this would be {in_dollars(left)}.")
+        check_balance(args.action, amount, await database.balance(consumer))
         entry_id = f"cli:{os.urandom(16).hex()}"
         kind: Literal["add", "set"] = "set" if args.action == "set" else "add"
         entry = QuotaEntry(entry_id, consumer, kind, amount, time.time(), f"cli:{_user()}", args.note)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -135,10 +136,12 @@ class Accounts:
     def settle(self, charges: Sequence[Charge], by: Decider) -> None:
         self._store.settle(charges, by)
 
-    def forget(self, consumer: Consumer) -> None:
-        """Look at the ledger again when the consumer's balance is next asked for."""
-        self._prepaid.pop(consumer, None)
-        self._looked.pop(prepaid_by(consumer).key, None)
+    async def refresh(self, consumer: Consumer) -> None:
+        """Somebody has changed the balance: the store hears of it now, and so do all that share it. Where the ledger
+        cannot be asked, they hear of it when it is next looked at."""
+        with suppress(LedgerDown):
+            # Not together with who is asking already: they may have been answered before the change.
+            await self._ask(prepaid_by(consumer), 0.0, "store")
 
     async def _reserve(self, asks: Sequence[tuple[Holding, Ask]], wall: float, lease: int) -> Reservation:
         wanted = [ask for _, ask in asks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import csv
 import hashlib
@@ -26,9 +27,11 @@ from gateway.ingress.admin.query import DIMENSIONS
 from gateway.policy.budget import MOST
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, UsagePage, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
+from gateway.store.ledger.writer import LedgerWriter
 from tests.support.asgi_client import AsgiClient, Response
 from tests.support.exchange_records import served as record
-from tests.support.house import HOUSE, KEYS, Serve, Served
+from tests.support.house import ALPHA, HOUSE, KEYS, Serve, Served, chat
+from tests.support.scripted import chat_reply, ok
 
 READER, WRITER, EXPIRED, KEYED = (key_text(number) for number in (1, 2, 3, 4))
 PEPPER: Final = "a-pepper-of-the-tests"
@@ -480,6 +483,30 @@ async def test_a_balance_has_an_end(serve: Serve, tmp_path: Path) -> None:
         less = {**change, "change": "add", "amount": f"-{most}"}
         assert [(await admin.post("/quotas", less)).status for _ in range(3)] == [200, 200, 400]
         assert (await admin.get("/quotas")).json()["quotas"][0]["left"] == f"-{most}"
+
+
+async def test_a_change_of_a_balance_counts_at_once(serve: Serve, tmp_path: Path) -> None:
+    caller = {"authorization": "Bearer gk-ann"}
+    text = ADMIN.replace(
+        "auth: {", "quotas: {}\nauth: {mode: keys, keys: [{name: ann, hash: '" + digest("gk-ann") + "'}], "
+    )
+    prices = "prices: {alpha/*: {input: 0, output: 1000}}\n"
+    async with office(serve, tmp_path, text + prices + HOUSE) as admin:
+        served = admin.served
+        served.upstream.on(ALPHA, ok(chat_reply(tokens=(10, 10))))
+        writer = served.gateway.house.sinks.get("ledger")
+        assert isinstance(writer, LedgerWriter)
+        await writer.database.open()
+        change = {"kind": "key", "name": "ann", "change": "set"}
+        body = chat(max_tokens=10)
+        assert (await admin.post("/quotas", {**change, "amount": "1"})).status == 200
+        assert (await served.client.post("/alpha/v1/chat/completions", body, headers=caller)).status == 200
+        await asyncio.sleep(0.001)
+        assert (await admin.post("/quotas", {**change, "amount": "0"})).status == 200
+        assert (await served.client.post("/alpha/v1/chat/completions", body, headers=caller)).status == 402
+        assert (await admin.post("/quotas", {**change, "change": "add", "amount": "0.01"})).status == 200
+        assert (await served.client.post("/alpha/v1/chat/completions", body, headers=caller)).status == 200
+        await writer.database.close()
 
 
 BAD_CHANGES: dict[str, tuple[object, str | None]] = {

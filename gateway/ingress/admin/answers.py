@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.store.ledger.grants import AMOUNT
 from gateway.store.ledger.protocol import ConsumerKind
 
 Dollars = Annotated[
@@ -167,7 +168,7 @@ class QuotaChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Annotated[
         str,
         Meta(
-            pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$",
+            pattern=f"^{AMOUNT}$",
             description="US dollars; below zero only to take away.",
             examples=["12.50"],
         ),

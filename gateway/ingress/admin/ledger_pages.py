@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Sequence
-from decimal import Decimal
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.moments import instant_text
-from gateway.core.money import NANO, in_dollars
 from gateway.core.record import Record
 from gateway.ingress.admin.answers import (
     QuotaChange,
@@ -36,7 +34,7 @@ from gateway.ingress.admin.tables import (
     usage_cells,
     usage_line,
 )
-from gateway.policy.budget import MOST
+from gateway.store.ledger.grants import NotGranted, check_balance, granted_amount
 from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
@@ -50,6 +48,9 @@ from gateway.store.ledger.protocol import cursor_of as place_of
 _ENTRY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _FETCHED: Final = 1_000
 """Rows of a table that are asked for at once."""
+
+_Rest = ParamSpec("_Rest")
+_Found = TypeVar("_Found")
 
 
 class LedgerPages:
@@ -110,7 +111,7 @@ class LedgerPages:
         for param in ("name", "note"):
             if not getattr(change, param).isprintable():
                 raise GatewayError("invalid_request", "It has a character that cannot be shown.", param=param)
-        amount = _nano_of(change)
+        amount = _granted(granted_amount, change.change, change.amount)
         once = asked.headers.get("idempotency-key")
         if once is not None and _ENTRY.fullmatch(once) is None:
             raise GatewayError(
@@ -124,7 +125,7 @@ class LedgerPages:
         database = self._database()
         before = await database.entry(entry_id) if once is not None else None
         if before is None:
-            _check_size(change, amount, await database.balance(consumer))
+            _granted(check_balance, change.change, amount, await database.balance(consumer))
             await database.enter(entry)
             # Of two at the same time under one name, one was entered.
             before = await database.entry(entry_id)
@@ -135,6 +136,7 @@ class LedgerPages:
         balance = await database.balance(consumer)
         if before is None or balance is None:
             raise LedgerDown("what was entered is not there")
+        await self._process.balance_changed(consumer)
         line: QuotaLine = quota_line(balance)
         asked.note("quota changed", kind=change.kind, name=change.name, change=change.change, amount=change.amount)
         return QuotaChanged(entry_id, "USD", line)
@@ -146,19 +148,12 @@ class LedgerPages:
         return database
 
 
-def _nano_of(change: QuotaChange) -> int:
-    amount = Decimal(change.amount)
-    if change.change == "set" and amount < 0:
-        raise GatewayError("invalid_request", "A balance is not set below zero.", param="amount")
-    if change.change == "add" and not amount:
-        raise GatewayError("invalid_request", "Nothing is no change.", param="amount")
-    return int(amount * NANO)
-
-
-def _check_size(change: QuotaChange, amount: int, balance: Balance | None) -> None:
-    left = amount if balance is None or change.change == "set" else balance.granted - balance.spent + amount
-    if abs(left) > MOST:
-        raise GatewayError("invalid_request", f"A balance is at most {in_dollars(MOST)} USD.", param="amount")
+def _granted(ask: Callable[_Rest, _Found], *args: _Rest.args, **kwargs: _Rest.kwargs) -> _Found:
+    """What is asked of the amount; in the API's words where it cannot be."""
+    try:
+        return ask(*args, **kwargs)
+    except NotGranted as refused:
+        raise GatewayError("invalid_request", str(refused), param="amount") from None
 
 
 def _is_same(one: QuotaEntry, other: QuotaEntry) -> bool:

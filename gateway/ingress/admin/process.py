@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.config.spec import Spec
 from gateway.ingress.ops import Serving
 from gateway.runtime import Runtime
-from gateway.store.ledger.protocol import LedgerDatabase
+from gateway.store.ledger.protocol import Consumer, LedgerDatabase
 
 
 class Process(Protocol):
@@ -30,6 +30,10 @@ class Process(Protocol):
 
     def ledger(self) -> LedgerDatabase | None:
         """The database of the ledger; None where none is kept."""
+        ...
+
+    async def balance_changed(self, consumer: Consumer) -> None:
+        """Have what was paid in or taken away count at once: here, and wherever the store is shared. Never raises."""
         ...
 
     async def reload(self) -> bool:
