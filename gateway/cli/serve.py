@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import msgspec
 
-    from gateway.app import CONFIG_VARIABLE, SNAPSHOTS_VARIABLE
+    from gateway.app import CONFIG_VARIABLE, HOST_VARIABLE, SNAPSHOTS_VARIABLE
     from gateway.assemble.house import assemble
     from gateway.cli.engines import serve, why_not_bound
     from gateway.cli.summary import summary
@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     house = assemble(spec, loaded.hash, trial, os.environ)
     print("\n".join(summary(house, args.file, warnings)), flush=True)
     os.environ[CONFIG_VARIABLE] = str(config.absolute())
+    if args.host is not None:
+        os.environ[HOST_VARIABLE] = args.host
     if server.workers == 1:
         # Nothing is written then, so there need not be anywhere to write.
         return serve(server)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from gateway.config.check_access import ACCESS_RULES
 from gateway.config.check_admin import ADMIN_RULES
 from gateway.config.check_alerts import ALERT_RULES
@@ -84,28 +86,35 @@ def check(loaded: Loaded, now: float | None = None) -> list[Problem]:
 
 
 def examine(
-    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None
+    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None, host: str | None = None
 ) -> tuple[Loaded | None, list[Problem]]:
     """Every problem of a file, of structure and of meaning. A config that has an error comes back
-    too when any of it could be read, for what can be said about it, not to be served."""
+    too when any of it could be read, for what can be said about it, not to be served. host: what is listened on in
+    place of `server.host`."""
     try:
         reading = read(path, env)
     except ConfigError as error:
         return None, list(error.problems)
     if reading.loaded is None:
         return None, in_order(reading.problems)
-    problems = check(reading.loaded, now)
+    loaded = reading.loaded if host is None else _listening_on(host, reading.loaded)
+    problems = check(loaded, now)
     if reading.broken:
         structural = set(reading.problems)
         problems = [found for found in problems if found in structural or not _follows(found, reading.broken)]
-    return reading.loaded, problems
+    return loaded, problems
+
+
+def _listening_on(host: str, loaded: Loaded) -> Loaded:
+    server = msgspec.structs.replace(loaded.spec.server, host=host)
+    return msgspec.structs.replace(loaded, spec=msgspec.structs.replace(loaded.spec, server=server))
 
 
 def loaded_and_checked(
-    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None
+    path: Path, env: Mapping[str, str] = os.environ, now: float | None = None, host: str | None = None
 ) -> tuple[Loaded, list[Problem]]:
-    """A config that can be served, with its warnings. ConfigError when there is any error."""
-    loaded, problems = examine(path, env, now)
+    """A config that can be served, with its warnings. ConfigError when there is any error. host: as for `examine`."""
+    loaded, problems = examine(path, env, now, host)
     if loaded is None or any(problem.level == "error" for problem in problems):
         raise ConfigError(problems)
     return loaded, problems

@@ -220,6 +220,7 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.count_store_error("timeout")
     metrics.count_spans("exported", 2)
     metrics.count_alert("key-quarantined", "delivered")
+    metrics.expect_audit()
     metrics.count_audit("written", 2)
     metrics.count_ledger("written", 2)
     metrics.count_short_of_money("prod", "team", "quota", "refused")
@@ -234,3 +235,16 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     # What the ops pages read where it is counted is not counted here again.
     elsewhere = {"gateway_cache_evictions"}
     assert seen == {n for n, f in FAMILIES.items() if f.kind != "gauge"} - elsewhere
+
+
+def test_what_may_be_lost_is_shown_before_anything_is() -> None:
+    metrics = Metrics()
+    before = {name for name, _, _ in metrics.samples()}
+    assert before.isdisjoint({"gateway_ledger_rows_total", "gateway_audit_lines_total"})
+    metrics.expect_ledger()
+    metrics.expect_audit()
+    shown = {(name, *labels): value for name, labels, value in metrics.samples()}
+    for result in ("dropped", "refused", "damaged"):
+        assert shown["gateway_ledger_rows_total", result] == 0
+    for result in ("dropped", "failed"):
+        assert shown["gateway_audit_lines_total", result] == 0
