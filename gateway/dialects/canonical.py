@@ -103,7 +103,7 @@ class ToolUse(Part, frozen=True):
 
 class ToolResult(Part, frozen=True):
     """What a tool returned. id: of the ToolUse it answers. name: of the tool, looked up in the history where the
-    dialect does not say. content: text, images and documents."""
+    dialect does not say. content: text and media."""
 
     id: str
     name: str = ""

@@ -9,8 +9,13 @@ from gateway.dialects.canonical import Loss, Part, Request, Text, Tool, ToolResu
 
 
 def first_losses(request: Request) -> list[Loss]:
-    """The losses that a request has before anything is written: what its reader could not place."""
-    return [Loss(name) for name in request.unread]
+    """The losses that a request has before anything is written: what its reader could not place, and what earlier
+    answers rested on, which no provider takes back from another."""
+    losses = [Loss(name) for name in request.unread]
+    for number, message in enumerate(request.messages):
+        if any(isinstance(part, Text) and part.citations for part in message.parts):
+            losses.append(Loss(f"messages[{number}].citations"))
+    return losses
 
 
 def losses_of_text_only(request: Request, vendor: str, of_marks: str) -> list[Loss]:

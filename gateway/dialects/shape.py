@@ -23,6 +23,8 @@ _PART: Final = re.compile(
 )
 """How such a part begins, in the dialects that clients speak; the groups are _PARTS. It is looked for from quote to
 quote, which in long texts are few."""
+_HINTS: Final = (b"image", b"audio", b"file", b"document", b"application/pdf")
+"""One of these is in every such beginning. A body without them, and most are, is not looked at quote by quote."""
 _PLAIN: Final = frozenset(("", "text", "text/plain"))
 
 
@@ -63,6 +65,7 @@ class _Body(msgspec.Struct, gc=False):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Body)
+_NO_GENERATION: Final = _Generation()
 
 
 def shape_of(body: bytes) -> Shape:
@@ -76,13 +79,11 @@ def shape_of(body: bytes) -> Shape:
     features: list[Feature] = []
     if read.tools or read.functions:
         features.append("tools")
-    found: set[int | None] = set()
-    for part in _PART.finditer(body):
-        found.add(part.lastindex)
-        if len(found) == len(_PARTS):
+    for hint in _HINTS:
+        if hint in body:
+            features += _parts_of(body)
             break
-    features += [feature for group, feature in enumerate(_PARTS, 1) if group in found]
-    generation = read.generation or read.generation_too or _Generation()
+    generation = read.generation or read.generation_too or _NO_GENERATION
     asked = (
         read.response_format.type if read.response_format is not None else "",
         read.output_format.type if read.output_format is not None else "",
@@ -91,4 +92,14 @@ def shape_of(body: bytes) -> Shape:
     )
     if not _PLAIN.issuperset(asked):
         features.append("json")
-    return Shape(tuple(features), max(read.n or generation.candidate_count or 1, 1))
+    choices = max(read.n or generation.candidate_count or 1, 1)
+    return Shape(tuple(features), choices) if features or choices > 1 else NO_SHAPE
+
+
+def _parts_of(body: bytes) -> list[Feature]:
+    found: set[int | None] = set()
+    for part in _PART.finditer(body):
+        found.add(part.lastindex)
+        if len(found) == len(_PARTS):
+            break
+    return [feature for group, feature in enumerate(_PARTS, 1) if group in found]

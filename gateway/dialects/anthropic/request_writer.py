@@ -27,6 +27,7 @@ from gateway.dialects.canonical import (
     Text,
     Tool,
 )
+from gateway.dialects.fitting import first_losses
 
 _JSON_HINT: Final = "Answer with a single valid JSON value and nothing else: no prose, no code fence."
 _FORMAT_TOOL: Final = "json_answer"
@@ -41,7 +42,7 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def write_request(request: Request, facts: TargetFacts) -> Encoded:
     traits = traits_of(facts.model, facts.provider)
-    losses = [Loss(name) for name in request.unread]
+    losses = first_losses(request)
     blobs = BlobWriter()
     turns = Turns(request, traits, blobs, losses)
     body: dict[str, object] = {}

@@ -107,11 +107,7 @@ class Turns:
 
     def _block(self, part: Part, at: str, role: str) -> Json | None:
         match part:
-            case Text(text=text):
-                if part.citations:
-                    self._lose(f"{at}.citations")
-                return {"type": "text", "text": text, **mark(part.cache)} if text.strip() else None
-            case Refusal(text=text):
+            case Text(text=text) | Refusal(text=text):
                 return {"type": "text", "text": text, **mark(part.cache)} if text.strip() else None
             case Thinking():
                 return self._thinking(part, at, role)

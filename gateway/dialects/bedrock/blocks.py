@@ -140,11 +140,7 @@ class Blocks:
 
     def _block(self, part: Part, at: str, role: str) -> Json | None:
         match part:
-            case Text(text=text):
-                if part.citations:
-                    self._lose(f"{at}.citations")
-                return {"text": text} if text.strip() else None
-            case Refusal(text=text):
+            case Text(text=text) | Refusal(text=text):
                 return {"text": text} if text.strip() else None
             case Thinking():
                 return self._thinking(part, at, role)

@@ -20,6 +20,7 @@ from gateway.dialects.bedrock.models import Carried, carried_by
 from gateway.dialects.bedrock.words import UNREADABLE
 from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import Encoded, Format, HostedTool, Loss, Request, TargetFacts, Tool
+from gateway.dialects.fitting import first_losses
 
 _JSON_HINT: Final = "Answer with a single valid JSON value and nothing else: no prose, no code fence."
 _FORMAT_TOOL: Final = "json_answer"
@@ -31,7 +32,7 @@ _TEXTS: Final = msgspec.json.Decoder(dict[str, str])
 
 def write_request(request: Request, facts: TargetFacts) -> Encoded:
     carried = carried_by(facts.model)
-    losses = [Loss(name) for name in request.unread]
+    losses = first_losses(request)
     blobs = BlobWriter()
     blocks = Blocks(request, carried, blobs, losses)
     writer = _Writer(request, facts, carried, blocks, losses)
@@ -93,6 +94,7 @@ class _Writer:
         calls = self._blocks.calls
         if choice is not None and choice.mode == "none" and found:
             if not calls:
+                self._lose("tool_choice", "no tool is offered")
                 return []
             self._lose("tool_choice", "none -> auto: the conversation has calls in it")
         if not found and calls:

@@ -269,10 +269,10 @@ class _Writer:
         elif part.citations:
             title = {"title": part.name} if part.name else {}
             self.documents.append(_Document(f"doc_{len(self.documents)}", {**title, "text": part.text}))
-            if part.context:
-                self.losses.append(Loss(f"{place}.document.context"))
         else:
             content.append(_Content("text", text=f"{part.name}\n\n{part.text}" if part.name else part.text))
+        if part.context:
+            self.losses.append(Loss(f"{place}.document.context"))
 
     def _result(self, part: ToolResult, place: str) -> _Message:
         if any(isinstance(inner, Image | Audio) or (isinstance(inner, Document) and not inner.text)
@@ -299,6 +299,8 @@ class _Writer:
                     elif part.text:
                         content.append(_Content("thinking", thinking=part.text))
                 case ToolUse():
+                    if part.signature:
+                        self.losses.append(Loss(f"{place}.signature"))
                     calls.append(_Call(part.id, _Called(part.name, part.arguments or "{}")))
                 case Audio(transcript=text) if text:
                     content.append(_Content("text", text=text))
@@ -372,8 +374,9 @@ class _Writer:
             return None
         if reasoning.visible is False:
             self.losses.append(Loss("reasoning.visible", note="thoughts are always shown"))
-        if reasoning.budget is not None:
-            return _Thinking("enabled", reasoning.budget if reasoning.budget > 0 else None)
+        budget = reasoning.budget
+        if budget is not None and (budget > 0 or reasoning.effort is None):
+            return _Thinking("enabled", budget if budget > 0 else None)
         if reasoning.effort is None:
             return None
         if reasoning.effort == "none":

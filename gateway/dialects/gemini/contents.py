@@ -130,8 +130,10 @@ class Contents:
         if isinstance(part, Image) and part.detail not in ("", "auto"):
             self._losses.append(Loss(f"{place}.{kind}.detail"))
         if isinstance(part, Document):
-            if part.context or part.citations:
-                self._losses.append(Loss(f"{place}.{kind}.citations"))
+            named = part.name if not part.text else ""
+            for name, said in (("context", part.context), ("citations", part.citations), ("name", named)):
+                if said:
+                    self._losses.append(Loss(f"{place}.{kind}.{name}"))
             if part.text:
                 context = f"{part.name}\n\n" if part.name else ""
                 return [wire.Part(text=context + part.text)]

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from gateway.core.errors import GatewayError
-from gateway.dialects.canonical import Document, Image, Message, Part, Text, Thinking, ToolResult, ToolUse
+from gateway.dialects.canonical import Document, Message, Part, Text, Thinking, ToolResult, ToolUse
 from gateway.dialects.gemini.calls import Calls, text_of
 from gateway.dialects.gemini.fields import FLAG, TEXT, Fields
 from gateway.dialects.gemini.media import read_file, read_inline
@@ -158,9 +158,10 @@ def _media(piece: Fields) -> Part | None:
             raise GatewayError("invalid_request", f"`{param}` must be a URI.", param=param)
         part = read_file(uri, file.take("mimeType", TEXT) or "")
         inlined = file
-    name = inlined.take("displayName", TEXT)
+    if isinstance(part, Document) and (name := inlined.take("displayName", TEXT)):
+        part = msgspec.structs.replace(part, name=name)
     inlined.leave()
-    return msgspec.structs.replace(part, name=name) if name and isinstance(part, Document) else part
+    return part
 
 
 def _tool_use(call: Fields, signature: str, calls: Calls) -> ToolUse:
@@ -193,7 +194,7 @@ def _tool_result(result: Fields, calls: Calls) -> ToolResult:
             content.append(Text(text=text))
     for piece in result.each("parts"):
         media = _media(piece)
-        if isinstance(media, Image | Document):
+        if media is not None:
             content.append(media)
         piece.leave()
     result.leave()

@@ -181,6 +181,8 @@ class _Writer:
         strict = all(tool.strict for tool in functions)
         if choice.parallel is False:
             self.losses.append(Loss("parallel_tool_calls", note="Gemini may call several tools at once"))
+        if choice.mode == "auto" and not strict and any(tool.strict for tool in functions):
+            self.losses.append(Loss("tools.strict", note="all tools are strict, or none is"))
         match choice.mode:
             case "tool":
                 return _ToolConfig(_Calling("ANY", (choice.name,)))

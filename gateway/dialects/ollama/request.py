@@ -171,6 +171,9 @@ class _Writer:
             case Text(text=text) | Refusal(text=text):
                 return text
             case Document(text=text) if text:
+                for name, said in (("context", part.context), ("citations", part.citations)):
+                    if said:
+                        self.losses.append(Loss(f"{place}.document.{name}"))
                 return f"{part.name}\n\n{text}" if part.name else text
             case Audio(transcript=text) if text:
                 return text
@@ -184,8 +187,12 @@ class _Writer:
             self.losses.append(Loss(f"{place}.image", "meaning", "Ollama takes pictures as base64 alone"))
         else:
             images.append(self.blobs.place(part.content))
+            if part.detail not in ("", "auto"):
+                self.losses.append(Loss(f"{place}.image.detail"))
 
     def _call(self, part: ToolUse, place: str) -> _Call:
+        if part.signature:
+            self.losses.append(Loss(f"{place}.signature"))
         arguments = arguments_of(part.arguments)
         if arguments is None:
             arguments = wrapped_arguments(part.arguments)
@@ -252,7 +259,7 @@ class _Writer:
                 self.losses.append(Loss("reasoning.budget", "changed", "Ollama takes no number of tokens"))
             return True
         if "gpt-oss" not in self.facts.model:
-            # Other models know no levels.
+            self.losses.append(Loss("reasoning.effort", "changed", f"effort {effort} -> on"))
             return True
         level = _LEVELS[effort]
         if level != effort:

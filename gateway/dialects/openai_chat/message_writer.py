@@ -268,6 +268,8 @@ class MessageWriter:
                     extra = None
                     if part.signature and self._facts.provider == "gemini":
                         extra = {"google": {"thought_signature": part.signature}}
+                    elif part.signature:
+                        self._lose(f"{at}.signature")
                     calls.append(
                         _Call(self._id(part.id), "function", _Function(part.name, part.arguments or "{}"), extra)
                     )

@@ -213,6 +213,8 @@ class InputWriter:
                 pieces = []
             match part:
                 case ToolUse():
+                    if part.signature:
+                        self._losses.append(Loss(f"{at}.signature"))
                     written.append(_Call(part.id, part.name, part.arguments or "{}"))
                 case Thinking() if part.vendor == OWN and part.redacted:
                     summary = [_Summary(part.text)] if part.text else []
