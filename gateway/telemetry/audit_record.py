@@ -6,12 +6,13 @@ Law: `record_of(decode(encode(line_of(record))))` is the record again, times to 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from gateway.core.money import NANO
-from gateway.core.record import AttemptRecord, Record
+from gateway.core.record import NOTHING_USED, AttemptRecord, Record
 from gateway.core.usage import Usage
 from gateway.dialects.shape import Feature
 from gateway.telemetry.audit_line import (
@@ -40,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 _NO_FACTS: Final = Facts()
+_NO_TOKENS: Final = Tokens()
 
 
 def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = None) -> AuditLine:
@@ -87,7 +89,9 @@ def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = 
         project=record.project,
         config=record.config,
         rule=record.rule,
-        usage=Tokens(
+        usage=_NO_TOKENS
+        if usage is NOTHING_USED
+        else Tokens(
             usage.cached,
             usage.cache_write_5m,
             usage.cache_write_1h,
@@ -97,15 +101,17 @@ def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = 
         ),
         saved=Saved(record.saved / NANO, record.saved_by) if record.saved or record.saved_by else None,
         attempts=tuple(
-            Tried(
-                attempt.provider,
-                attempt.model,
-                attempt.key,
-                attempt.status,
-                attempt.fault,
-                _milliseconds(attempt.seconds),
-            )
-            for attempt in record.attempts
+            [
+                Tried(
+                    attempt.provider,
+                    attempt.model,
+                    attempt.key,
+                    attempt.status,
+                    attempt.fault,
+                    _milliseconds(attempt.seconds),
+                )
+                for attempt in record.attempts
+            ]
         ),
         losses=record.losses,
         content=content,
@@ -165,7 +171,15 @@ def record_of(line: AuditLine) -> Record:
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    # In microseconds first, as `datetime` rounds: half a microsecond before midnight is midnight.
+    second, micros = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_second_text(second)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second_text(second: int) -> str:
+    """Hundreds of lines have the same."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def _milliseconds(seconds: float) -> float:

@@ -7,7 +7,6 @@ exporter, and with it OpenTelemetry's SDK, is made in that thread, so that nobod
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,10 +24,6 @@ BATCH: Final = 256
 """Requests whose spans go out together, at most."""
 EVERY: Final = 1.0
 """Seconds between exports while there are fewer."""
-SWITCH: Final = 0.0005
-"""Seconds after which a thread that computes gives way to another. Encoding a span takes some 40 µs, and with Python's
-usual 5 ms a request that comes while a batch is encoded waits as long: a hundredth of them did, at 2,000 spans a
-second. With this they wait a tenth of that."""
 CLOSING: Final = 5.0
 """Seconds for what is left when the process ends."""
 
@@ -64,8 +59,6 @@ class Traces:
         self._trouble: str | None = None
 
     async def open(self) -> None:
-        # Nobody sets it back: with no thread that computes it changes nothing.
-        sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self._thread.start()
 

@@ -6,6 +6,8 @@ import sys
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.telemetry.log import MASK, Bridge, Level, Log, Value, bridge_libraries
 
@@ -265,3 +267,16 @@ def test_what_one_owner_protects_is_replaced_by_its_own_alone() -> None:
     assert log.redact("of-the-config the-first-token the-second-token") == f"{MASK} the-first-token {MASK}"
     log.protect([])
     assert log.redact("of-the-config the-second-token") == f"of-the-config {MASK}"
+
+
+def test_what_is_not_searched_for_credentials_may_still_be_one_that_is_known() -> None:
+    log = Log(lambda: WALL)
+    log.protect(["0123456789abcdef0123456789abcdef"])
+    assert log.redact("0123456789abcdef0123456789abcdef") == MASK
+
+
+@given(st.text(alphabet="0123456789abcdef-"))
+def test_what_is_not_searched_has_nothing_that_would_be_found(text: str) -> None:
+    # Behind a letter that it lacks, and a line break, it is searched.
+    assert redacted(f"{text}\nz") == f"{text}\nz"
+    assert redacted(text) == text

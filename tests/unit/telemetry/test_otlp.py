@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -47,6 +48,15 @@ def received(collector: Loopback) -> ResourceSpans:
 def plain(attributes: object) -> dict[str, object]:
     pairs: list[KeyValue] = list(attributes)  # type: ignore[call-overload]
     return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "") for pair in pairs}
+
+
+@pytest.mark.real_time
+async def test_a_batch_of_many_spans_arrives_whole_and_in_order() -> None:
+    many = [msgspec.structs.replace(SPANS[0], span_id=number) for number in range(1, 101)]
+    async with serve(take) as collector:
+        assert await asyncio.to_thread(exporter(collector.url).export, many) == ""
+        (scope,) = received(collector).scope_spans
+    assert [int.from_bytes(span.span_id, "big") for span in scope.spans] == list(range(1, 101))
 
 
 @pytest.mark.real_time

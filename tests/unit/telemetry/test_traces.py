@@ -165,3 +165,12 @@ def test_nothing_of_opentelemetry_is_imported_before_there_are_traces() -> None:
         "assert not found, found\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.real_time
+async def test_how_threads_take_turns_is_left_as_it_is() -> None:
+    before = sys.getswitchinterval()
+    case = Case()
+    await case.sink.open()
+    assert sys.getswitchinterval() == before
+    await case.sink.close()
