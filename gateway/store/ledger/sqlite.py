@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.core.record import Record
-from gateway.store.ledger.columns import COLUMNS, record_of, row_of
+from gateway.store.ledger.columns import COLUMNS, Value, record_of, row_of
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.protocol import (
     Balance,
@@ -58,9 +58,14 @@ _STEP: Final = 2000
 """Rows deleted in one transaction."""
 _PAGE: Final = 500
 
-_INSERT: Final = (
-    f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"  # noqa: S608
+_MARKS: Final = f"({', '.join('?' * len(COLUMNS))})"
+_INSERTS: Final = tuple(
+    (size, f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES {', '.join([_MARKS] * size)} ON CONFLICT DO NOTHING")  # noqa: S608
+    for size in (128, 32, 8, 1)
 )
+"""Many rows in a statement: between two statements the thread takes the interpreter's lock and gives it back, and each
+time is another for which the event loop waits."""
+_INSERT: Final = _INSERTS[-1][1]
 _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
     UnicodeError, msgspec.EncodeError,
@@ -265,7 +270,7 @@ def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
         return 0
     with _transaction(connection):
         new: Sequence[Record] = records
-        if connection.executemany(_INSERT, map(row_of, records)).rowcount < len(records):
+        if _insert_rows(connection, records) < len(records):
             # Some were there: which ones is asked only then, which is after an outage.
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
@@ -274,6 +279,19 @@ def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
         connection.executemany(_ADD, found)
         connection.executemany(_ADD_TO_TEAMS, team_totals(found))
     return len(new)
+
+
+def _insert_rows(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
+    """How many were new."""
+    new = at = 0
+    for size, insert in _INSERTS:
+        while len(records) - at >= size:
+            values: list[Value] = []
+            for record in records[at : at + size]:
+                values += row_of(record)
+            new += connection.execute(insert, values).rowcount
+            at += size
+    return new
 
 
 def _spent(connection: sqlite3.Connection, consumer: Consumer, since: float, until: float) -> int:
