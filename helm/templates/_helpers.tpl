@@ -57,6 +57,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.existingConfigMap -}}{{ .Values.existingConfigMapKey }}{{- else -}}routers.yaml{{- end -}}
 {{- end -}}
 
+{{- define "gateway.claim" -}}
+{{- default (printf "%s-data" (include "gateway.fullname" .)) .Values.data.existingClaim -}}
+{{- end -}}
+
 {{/* The text of routers.yaml: as it came, or a mapping written out. */}}
 {{- define "gateway.configText" -}}
 {{- if kindIs "string" .Values.config -}}{{ .Values.config }}{{- else -}}{{ toYaml .Values.config }}{{- end -}}
@@ -101,6 +105,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
 {{- fail "a ServiceMonitor and a PodMonitor would count everything twice: enable one" -}}
 {{- end -}}
+{{- if eq .Values.data.volume "claim" -}}
+{{- if or .Values.autoscaling.enabled .Values.keda.enabled (gt (int .Values.replicas) 1) -}}
+{{- fail "`data.volume: claim` is of one Pod: set `replicas: 1` and no scaler, or keep the ledger in PostgreSQL and `data.volume: emptyDir`" -}}
+{{- end -}}
+{{- else if .Values.data.existingClaim -}}
+{{- fail "`data.existingClaim` is not used: set `data.volume: claim`" -}}
+{{- end -}}
 {{- if $given -}}
 {{- $text := include "gateway.configText" . -}}
 {{- $credential := regexFind "(sk-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{30,}|gsk_[A-Za-z0-9]{16,}|xai-[A-Za-z0-9]{16,})" $text -}}
@@ -120,6 +131,47 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not $mode -}}
 {{- fail "config: a Pod is reached from other machines, so `auth.mode` must be said: `keys`, or `open` to let anybody call" -}}
 {{- end -}}
+{{- include "gateway.kept" (dict "config" $config "volume" .Values.data.volume) -}}
+{{- include "gateway.adminReach" (dict "config" $config "admin" .Values.admin) -}}
+{{- if and .Values.ledger.migrate.enabled (not (hasKey $config "ledger")) -}}
+{{- fail "`ledger.migrate` has nothing to do: the configuration has no `ledger`" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the configuration keeps needs a folder that lasts as long: the container's own cannot be written to. */}}
+{{- define "gateway.kept" -}}
+{{- $ours := "^([^/]|/var/lib/router-gateway(/|$))" -}}
+{{- if hasKey .config "ledger" -}}
+{{- $ledger := default dict .config.ledger -}}
+{{- $url := default "sqlite:///gateway.db" $ledger.url -}}
+{{- if and (hasPrefix "sqlite:" $url) (regexMatch $ours (trimPrefix "sqlite:///" $url)) (ne .volume "claim") -}}
+{{- fail (printf "config.ledger: SQLite in a Pod's own folder, which goes with the Pod (`data.volume` is %s): set `data.volume: claim` and `replicas: 1`, or let `ledger.url` name a PostgreSQL" .volume) -}}
+{{- end -}}
+{{- if and (regexMatch $ours (default "ledger-spool" $ledger.spool)) (eq .volume "none") -}}
+{{- fail "config.ledger.spool: there is no folder for it: set `data.volume: emptyDir`" -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey .config "audit" -}}
+{{- $audit := default dict .config.audit -}}
+{{- if and (eq (default "file" $audit.to) "file") (regexMatch $ours (default "audit.jsonl" $audit.path)) (eq .volume "none") -}}
+{{- fail "config.audit.path: there is no folder for it: set `data.volume`, or `audit.to: stdout`" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The admin API must ask for a key, and its Service must find it. */}}
+{{- define "gateway.adminReach" -}}
+{{- $there := hasKey .config "admin" -}}
+{{- $admin := default dict .config.admin -}}
+{{- if and $there (not $admin.keys) -}}
+{{- fail "config.admin: a Pod is reached from other machines, so `admin.keys` must name somebody: `gateway keys new NAME --admin read`" -}}
+{{- end -}}
+{{- if and .admin.enabled (ne (toString $admin.port) (toString .admin.port)) -}}
+{{- fail (printf "`admin.port` is %v, and `admin.port` of the configuration is %v: they must be one" .admin.port (default "not there" $admin.port)) -}}
+{{- end -}}
+{{- if and .admin.enabled $admin.host (regexMatch "^(127\\.|::1$|localhost$)" (toString $admin.host)) -}}
+{{- fail (printf "config.admin.host: %s is not reached from outside the Pod: leave it out" $admin.host) -}}
 {{- end -}}
 {{- end -}}
 

@@ -15,6 +15,15 @@ from gateway.telemetry.families import FAMILIES
 from tests.deploy.cluster import empty_cluster
 from tests.deploy.conftest import CHART, ROOT, Helm
 
+DEMO = {"auth": {"mode": "open"}, "routers": {"demo": {"load-balance": {"chat": {"providers": ["echo"]}}}}}
+ADMIN = {"port": 9090, "keys": [{"name": "ops", "role": "write", "hash": f"sha256:{'a' * 64}"}]}
+
+
+def config(**more: object) -> list[str]:
+    """Arguments with a configuration that has these sections too."""
+    return ["--set-json", f"config={json.dumps({**DEMO, **more})}"]
+
+
 GOOD: dict[str, list[str]] = {
     "the shipped defaults": [],
     "one replica and two workers": ["--set", "replicas=1,workers=2"],
@@ -53,6 +62,30 @@ GOOD: dict[str, list[str]] = {
     "placed": [
         "--set", "nodeSelector.pool=ai,priorityClassName=high,runtimeClassName=gvisor",
         "--set", "tolerations[0].key=ai,tolerations[0].operator=Exists",
+    ],
+    "a ledger in sqlite": [*config(ledger={}), "--set", "replicas=1,data.volume=claim,data.storageClass=fast"],
+    "a ledger in a claim of one's own": [
+        *config(ledger={"url": "sqlite:////var/lib/router-gateway/gateway.db"}),
+        "--set", "replicas=1,data.volume=claim,data.existingClaim=mine",
+    ],
+    "a ledger in postgresql": [
+        *config(ledger={"url": "${env:LEDGER_URL}", "on-full": "block"}), "--set", "secrets={ledger}",
+        "--set", "networkPolicy.enabled=true,networkPolicy.database.port=5432,ledger.migrate.enabled=true",
+        "--set", "ledger.migrate.secrets={ledger-owner}",
+    ],
+    "an audit log on standard output": [*config(audit={"to": "stdout"}), "--set", "data.volume=none"],
+    "an audit log in a file": [*config(audit={"path": "audit/audit.jsonl"}), "--set", "data.size=20Gi"],
+    "an admin api": [
+        *config(admin=ADMIN), "--set", "admin.enabled=true,networkPolicy.enabled=true",
+        "--set", "admin.from[0].namespaceSelector.matchLabels.team=platform,admin.annotations.a=b",
+    ],
+    "webhooks and traces": [
+        *config(
+            alerts={"webhooks": [{"name": "ops", "url": "${env:ALERTS_URL}", "secret": "${env:ALERTS_SECRET}"}]},
+            traces={"endpoint": "http://otel-collector.observability:4318/v1/traces"},
+        ),
+        "--set", "secrets={alerts},networkPolicy.enabled=true,networkPolicy.collector.port=4318",
+        "--set", "env[0].name=POD_NAME,env[0].valueFrom.fieldRef.fieldPath=metadata.name",
     ],
     "a configuration of one's own": ["--set", "existingConfigMap=my-routers,existingConfigMapKey=gateway.yaml"],
 }  # fmt: skip
@@ -100,6 +133,30 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["--set", "externalSecrets[0].name=a,externalSecrets[0].keys.A.key=b"], "store",
     ),
     "a drain of no time": (["--set", "drain.timeout=0"], "timeout"),
+    "a ledger that would go with its pod": (config(ledger={}), "`data.volume: claim` and `replicas: 1`"),
+    "a ledger that would, with its whole path": (
+        config(ledger={"url": "sqlite:////var/lib/router-gateway/gateway.db"}), "which goes with the Pod",
+    ),
+    "a claim of two pods": (["--set", "data.volume=claim"], "set `replicas: 1` and no scaler"),
+    "a claim that is scaled": (["--set", "data.volume=claim,replicas=1,autoscaling.enabled=true"], "no scaler"),
+    "a claim of one's own that nothing uses": (["--set", "data.existingClaim=mine"], "set `data.volume: claim`"),
+    "a kind of volume that is not there": (["--set", "data.volume=hostPath"], "volume"),
+    "a size that is none": (["--set", "data.size=much"], "size"),
+    "a spool without a folder": (
+        [*config(ledger={"url": "${env:LEDGER_URL}"}), "--set", "data.volume=none"], "config.ledger.spool",
+    ),
+    "an audit log without a folder": ([*config(audit={}), "--set", "data.volume=none"], "`audit.to: stdout`"),
+    "a database to be changed that is not there": (["--set", "ledger.migrate.enabled=true"], "has no `ledger`"),
+    "an admin api that asks nobody": (config(admin={"port": 9090}), "`admin.keys` must name somebody"),
+    "an admin api on another port": (
+        [*config(admin={**ADMIN, "port": 9091}), "--set", "admin.enabled=true"], "they must be one",
+    ),
+    "an admin api without a port of its own": (
+        [*config(admin={"keys": ADMIN["keys"]}), "--set", "admin.enabled=true"], "not there: they must be one",
+    ),
+    "an admin api that only its pod reaches": (
+        [*config(admin={**ADMIN, "host": "127.0.0.1"}), "--set", "admin.enabled=true"], "leave it out",
+    ),
     "a label that is no text": (["--set", "commonLabels.a=1"], "commonLabels"),
 }  # fmt: skip
 
@@ -199,6 +256,64 @@ def test_the_check_runs_before_anything_is_rolled(helm: Helm) -> None:
     assert job["spec"]["backoffLimit"] == 0
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["check", "/etc/router-gateway/routers.yaml"]
+
+
+def test_a_database_is_changed_after_the_check_by_who_may(helm: Helm) -> None:
+    manifests = helm.template(*GOOD["a ledger in postgresql"])
+    check, migrate = sorted(
+        (m for m in manifests if m["kind"] == "Job"),
+        key=lambda job: int(job["metadata"]["annotations"]["helm.sh/hook-weight"]),
+    )
+    assert check["metadata"]["name"] == "gw-router-gateway-check"
+    assert migrate["metadata"]["name"] == "gw-router-gateway-migrate"
+    (container,) = migrate["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["ledger", "migrate", "--config", "/etc/router-gateway/routers.yaml"]
+    # Of two Secrets with one variable the later counts.
+    assert [source["secretRef"]["name"] for source in container["envFrom"]] == ["ledger", "ledger-owner"]
+    assert "envFrom" in check["spec"]["template"]["spec"]["containers"][0]
+
+
+def volume_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is mounted where the gateway is started."""
+    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["mountPath"] == "/var/lib/router-gateway"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == mount["name"]]
+    assert not mount.get("readOnly")
+    return {name: value for name, value in volume.items() if name != "name"}
+
+
+def test_a_spool_has_a_folder_by_default(helm: Helm) -> None:
+    assert volume_of(helm.template()) == {"emptyDir": {"sizeLimit": "2Gi"}}
+
+
+def test_sqlite_is_in_a_claim_that_one_pod_has(helm: Helm) -> None:
+    manifests = helm.template(*GOOD["a ledger in sqlite"])
+    claim = of_kind(manifests, "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert volume_of(manifests) == {"persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}
+    deployment = of_kind(manifests, "Deployment")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    own = helm.template(*GOOD["a ledger in a claim of one's own"])
+    assert volume_of(own) == {"persistentVolumeClaim": {"claimName": "mine"}}
+    assert not [manifest for manifest in own if manifest["kind"] == "PersistentVolumeClaim"]
+
+
+def test_the_admin_api_is_apart_from_what_clients_reach(helm: Helm) -> None:
+    manifests = helm.template(*GOOD["an admin api"], "--set", "ingress.enabled=true,ingress.hosts={ai.example.com}")
+    services = {m["metadata"]["name"]: m for m in manifests if m["kind"] == "Service"}
+    ports = {name: [port["name"] for port in service["spec"]["ports"]] for name, service in services.items()}
+    assert ports == {"gw-router-gateway": ["http"], "gw-router-gateway-admin": ["admin"]}
+    rules = of_kind(manifests, "NetworkPolicy")["spec"]["ingress"]
+    peers = [{"namespaceSelector": {"matchLabels": {"team": "platform"}}}]
+    assert rules[1:] == [{"ports": [{"port": "admin", "protocol": "TCP"}], "from": peers}]
+    # What has no `from` lets everybody in: without peers there is no rule at all.
+    nobody = helm.template(*config(admin=ADMIN), "--set", "admin.enabled=true,networkPolicy.enabled=true")
+    assert [rule["ports"] for rule in of_kind(nobody, "NetworkPolicy")["spec"]["ingress"]] == [rules[0]["ports"]]
+    (ingress,) = [m for m in manifests if m["kind"] == "Ingress"]
+    paths = [path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+    assert {path["backend"]["service"]["name"] for path in paths} == {"gw-router-gateway"}
+    assert not [path for path in paths if path["path"].startswith("/admin")]
 
 
 def test_selectors_do_not_take_in_the_pods_of_others(helm: Helm) -> None:

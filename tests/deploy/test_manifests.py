@@ -77,7 +77,7 @@ def test_kubernetes_knows_every_field(made: Resources, builtin: Check) -> None:
     kinds = {resource["kind"] for resource in own}
     assert kinds >= {
         "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Job", "NetworkPolicy", "Pod",
-        "PodDisruptionBudget", "Service", "ServiceAccount",
+        "PersistentVolumeClaim", "PodDisruptionBudget", "Service", "ServiceAccount",
     }  # fmt: skip
     assert builtin(own) == []
 
