@@ -6,6 +6,7 @@ Figures are compared as fractions, so that a share of 7 in 10 is exactly 70 %.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -52,7 +53,8 @@ class Bound(msgspec.Struct, frozen=True):
 
 def bound_of(written: str | float) -> Bound:
     """Read a figure that one of the patterns above matches. A number alone is exact. Durations are seconds."""
-    text = str(written)
+    # A float's own text may have an exponent, `1e-05`, which no pattern has.
+    text = written if isinstance(written, str) else f"{Decimal(str(written)):f}"
     figures = [Fraction(number) * _SCALES[unit] for number, unit in _PARTS.findall(text)]
     if ".." in text:
         return Bound(text, figures[0], figures[1])

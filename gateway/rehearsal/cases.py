@@ -31,6 +31,14 @@ Rate = Annotated[
     str,
     Meta(pattern=r"^[1-9][0-9]{0,5}/(?:s|m|h)$", description="So many a second, minute or hour.", examples=["10/s"]),
 ]
+Consumer = Annotated[
+    str, Meta(pattern=r"^(?:key|team|project):.+", description="`key:NAME`, `team:NAME` or `project:NAME`.")
+]
+Dollars = (
+    Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$", description="Dollars, exact: `'12.50'`.")]
+    | Annotated[int, Meta(ge=0, lt=1_000_000)]
+    | Annotated[float, Meta(ge=0, lt=1_000_000)]
+)
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
 Many = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -151,6 +159,31 @@ class KeyAt(Base, frozen=True, kw_only=True):
     state: Annotated[KeyState, Meta(description="Its state.")]
 
 
+class AccountAt(Base, frozen=True, kw_only=True):
+    """What is spent of a balance or a budget at a moment, after all that happens at it."""
+
+    of: Annotated[
+        str,
+        Meta(
+            pattern=r"^(?:key|team|project|router):.+",
+            description="Whose: `key:NAME`, `team:NAME`, `project:NAME`, `router:NAME`.",
+            examples=["team:ml"],
+        ),
+    ]
+    window: Annotated[
+        str | None,
+        Meta(
+            description="Of a budget, with its time zone unless that is UTC. Absent: of the balance.",
+            examples=["month", "rolling 24h", "day Europe/Berlin"],
+        ),
+    ] = None
+    at: Annotated[Duration | None, Meta(description="When; absent: at the end.")] = None
+    spent: Annotated[Count | None, Meta(description="Dollars that are spent.")] = None
+    left: Annotated[
+        Count | None, Meta(description="Dollars that are left, less what is reserved for requests under way.")
+    ] = None
+
+
 class Reply(Base, frozen=True, kw_only=True):
     """One request's reply."""
 
@@ -210,6 +243,13 @@ class Expect(Base, frozen=True, kw_only=True):
             examples=[{"total": "<= 0.05"}],
         ),
     ] = {}
+    accounts: Annotated[
+        tuple[AccountAt, ...],
+        Meta(
+            description="Balances and budgets at moments.",
+            examples=[[{"of": "team:ml", "left": "< 0.01"}, {"of": "router:fast", "window": "day", "spent": "<= 5"}]],
+        ),
+    ] = ()
     cache: Annotated[
         dict[str, Count], Meta(description="Replies by `x-gateway-cache`.", examples=[{"hit": 9, "miss": 1}])
     ] = {}
@@ -231,6 +271,13 @@ class Case(Base, frozen=True, kw_only=True):
     providers: Annotated[
         dict[str, tuple[Phase, ...]], Meta(description="What providers do; others answer well after 100 ms.")
     ] = {}
+    quotas: Annotated[
+        dict[Consumer, Dollars] | None,
+        Meta(
+            description="Dollars that were paid in before it begins. Absent: balances are not looked at.",
+            examples=[{"team:ml": "5.00"}],
+        ),
+    ] = None
     traffic: Annotated[tuple[Traffic, ...], Meta(min_length=1, description="Who asks for what, and when.")]
     expect: Annotated[Expect, Meta(description="What must have happened.")]
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gateway.config.check import loaded_and_checked
+from gateway.config.consumers import may_be_named, names_of
 from gateway.config.documents import read_documents
 from gateway.config.load import Loaded, read
 from gateway.config.origins import Origins
@@ -24,6 +25,7 @@ from gateway.config.structure import structure_problems
 from gateway.config.subject import Subject, listed_providers
 from gateway.providers.catalog import CATALOG
 from gateway.rehearsal.cases import Case, CaseFile
+from gateway.rehearsal.money import consumer_of, windows_of
 from gateway.rehearsal.virtual_time import START, WALL
 
 ID: Final = "urn:router-gateway:policy-test.schema.json"
@@ -152,6 +154,8 @@ def _problems(case: Case, here: DocumentPath, loaded: Loaded, origins: Origins) 
         if name.partition("/")[0] not in CATALOG and name.partition("/")[0] not in spec.providers:
             yield origins.error("provider-unknown", path, f"there is no provider `{name[:60]}`", at_key=True)
     yield from _problems_of_traffic(case, (*here, "traffic"), spec, origins)
+    yield from _problems_of_quotas(case, (*here, "quotas"), spec, origins)
+    yield from _problems_of_accounts(case, (*here, "expect", "accounts"), spec, origins)
 
 
 def _expects(case: Case) -> bool:
@@ -164,6 +168,7 @@ def _expects(case: Case) -> bool:
     return (
         any(whole)
         or any(found is not None and found != type(found)() for found in inner)
+        or any(asked.spent is not None or asked.left is not None for asked in expect.accounts)
         or any(reply != type(reply)(request=reply.request) for reply in expect.replies)
     )
 
@@ -198,3 +203,37 @@ def _problems_of_traffic(case: Case, here: DocumentPath, spec: Spec, origins: Or
             yield origins.error("endless", (*path, "rate"), "this never ends", "give `for` or `count`")
         if traffic.for_ is not None and traffic.rate is None:
             yield origins.error("without-rate", (*path, "for"), "`for` goes with `rate`", at_key=True)
+
+
+def _problems_of_quotas(case: Case, here: DocumentPath, spec: Spec, origins: Origins) -> Iterator[Problem]:
+    if case.quotas is None:
+        return
+    if spec.quotas is None:
+        hint = "the config has no `quotas`"
+        yield origins.error("quota-inert", here, "nobody pays in advance here", hint, at_key=True)
+        return
+    for name in case.quotas:
+        consumer = consumer_of(name)
+        path = (*here, name)
+        if consumer.kind not in spec.quotas.consumers:
+            hint = f"`quotas.consumers` of the config: {', '.join(spec.quotas.consumers)}"
+            yield origins.error("quota-inert", path, f"no {consumer.kind}'s balance is looked at", hint, at_key=True)
+        elif not may_be_named(spec, consumer.kind, consumer.name):
+            hint = f"the config has {', '.join(sorted(names_of(spec, consumer.kind))) or 'none'}"
+            yield origins.error(
+                "consumer-unknown", path, f"there is no {consumer.kind} of this name", hint, at_key=True
+            )
+
+
+def _problems_of_accounts(case: Case, here: DocumentPath, spec: Spec, origins: Origins) -> Iterator[Problem]:
+    for number, asked in enumerate(case.expect.accounts):
+        path = (*here, number)
+        windows = windows_of(spec, asked.of)
+        if asked.window is not None and asked.window not in windows:
+            said = f"{asked.of[:60]} has no budget of this window"
+            hint = f"it has {', '.join(windows) or 'none'}"
+            yield origins.error("budget-unknown", (*path, "window"), said, hint)
+        elif asked.window is None and asked.of not in (case.quotas or {}):
+            said = f"{asked.of[:60]} has no balance in this case"
+            hint = f"give one with `quotas`{f', or say `window: {min(windows)}`' if windows else ''}"
+            yield origins.error("balance-unknown", (*path, "of"), said, hint)

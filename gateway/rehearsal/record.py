@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import msgspec
 
 from gateway.policy.health import State
 from gateway.policy.key_pool import KeyState
+from gateway.rehearsal.money import Money
+
+END: Final = math.inf
+"""The moment at which all is over."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -61,14 +68,17 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """States at a moment. breakers: by (provider, model label); keys: by provider, by (pool, name)."""
+    """States at a moment. breakers: by (provider, model label); keys: by provider, by (pool, name). accounts: by whose
+    and which window, "" for a balance."""
 
     breakers: dict[tuple[str, str], State]
     keys: dict[tuple[str, str], KeyState]
+    accounts: dict[tuple[str, str], Money] = {}
 
 
 class Record(msgspec.Struct, frozen=True):
-    """told: in the order of their numbers. called: in the order of time. samples: by the moments that were asked for.
+    """told: in the order of their numbers. called: in the order of time. samples: by the moments that were asked for,
+    END among them.
     complaints: what must not be in any case: errors that the gateway logged, calls that a script has no answer to."""
 
     told: list[Told]

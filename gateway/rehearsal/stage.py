@@ -24,13 +24,15 @@ from gateway.core.key_text import key_text
 from gateway.core.units import seconds
 from gateway.rehearsal.asgi import ask
 from gateway.rehearsal.cases import Case
+from gateway.rehearsal.money import PaidIn, money_of
 from gateway.rehearsal.provider import Performer
 from gateway.rehearsal.reading import Part
-from gateway.rehearsal.record import Called, Changed, Record, Sample, Told
+from gateway.rehearsal.record import END, Called, Changed, Record, Sample, Told
 from gateway.rehearsal.scripted import ScriptedTransport
 from gateway.rehearsal.traffic import Arrival, Requests, arrivals
 from gateway.rehearsal.virtual_time import START, elapsed, run_virtual, virtual_clock
 from gateway.runtime import Runtime
+from gateway.store.memory_accounts import MemoryAccounts
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 from gateway.upstream.echo import EchoTransport
@@ -54,6 +56,7 @@ class _Stage:
         self._changes: list[Changed] = []
         self._seen: dict[str, str] = {}
         self._samples: dict[float, Sample] = {}
+        self._paid_in = PaidIn(part.case.quotas or {})
         self._wanted_bodies = {reply.request for reply in part.case.expect.replies}
         self._runtime: Runtime
         self._house: House
@@ -72,7 +75,9 @@ class _Stage:
         )
         loaded = self._part.loaded
         spec = on_stage(loaded.spec, self._keys)
-        self._house = house = assemble(spec, loaded.hash, runtime, self._part.env)
+        if case.quotas is not None:
+            spec = msgspec.structs.replace(spec, quotas=loaded.spec.quotas)
+        self._house = house = assemble(spec, loaded.hash, runtime, self._part.env, self._paid_in)
         self._engage()
         app = application(Gateway(loaded.files[0], house, loaded, runtime, self._part.env))
         loop = asyncio.get_running_loop()
@@ -82,6 +87,7 @@ class _Stage:
         end = max(_moments(case), default=0.0)
         if elapsed() <= end:
             await _until(end + 2 * _SOON)
+        self._sample(END)
         await runtime.close()
         self._told.sort(key=lambda told: told.number)
         complaints = [f"the gateway logged an error: {line}" for line in output.getvalue().splitlines()]
@@ -159,7 +165,13 @@ class _Stage:
             for pool, held in self._house.pools.items()
             for name, state in held.states(now)
         }
-        self._samples[moment] = Sample(breakers, keys)
+        store = self._house.stores.accounts
+        assert isinstance(store, MemoryAccounts)
+        accounts = {
+            (asked.of, asked.window or ""): money_of(asked, self._house.spec, self._paid_in, store, self._runtime.clock)
+            for asked in self._case.expect.accounts
+        }
+        self._samples[moment] = Sample(breakers, keys, accounts)
 
     def _called(self) -> list[Called]:
         called: list[Called] = []
@@ -203,8 +215,10 @@ def on_stage(spec: sp.Spec, keys: Mapping[str, str]) -> sp.Spec:
 
 
 def _moments(case: Case) -> list[float]:
-    breakers = {seconds(breaker.at) for breaker in case.expect.breakers}
-    return sorted(breakers | {seconds(key.at) for key in case.expect.keys})
+    expect = case.expect
+    moments = {asked.at for asked in expect.breakers} | {asked.at for asked in expect.keys}
+    moments |= {asked.at for asked in expect.accounts if asked.at is not None}
+    return sorted(map(seconds, moments))
 
 
 async def _until(moment: float) -> None:

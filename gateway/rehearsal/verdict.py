@@ -17,8 +17,8 @@ import msgspec
 from gateway.core.money import NANO, in_dollars
 from gateway.core.units import seconds
 from gateway.rehearsal.bounds import Bound, bound_of
-from gateway.rehearsal.cases import BreakerAt, Expect, KeyAt, Latency, Received, Reply, Scalar
-from gateway.rehearsal.record import Called, Record, Sample, Told
+from gateway.rehearsal.cases import AccountAt, BreakerAt, Expect, KeyAt, Latency, Received, Reply, Scalar
+from gateway.rehearsal.record import END, Called, Record, Sample, Told
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 _ABSENT: Final = object()
@@ -40,6 +40,7 @@ def failures_of(expect: Expect, record: Record) -> list[Failure]:
         *_shares(expect.share, record.told),
         *_calls(expect.calls, record.called),
         *_spend(expect.spend, record.called),
+        *(failure for asked in expect.accounts for failure in _account(asked, record)),
         *_counted("cache", expect.cache, record.told, _has_header("x-gateway-cache")),
         *_attempts(expect, record.told),
         *_latencies(expect.latency, record.told),
@@ -119,6 +120,17 @@ def _spend(bounds: Mapping[str, str | float], called: Sequence[Called]) -> Itera
                 over = call.at
         if not bound.holds(Fraction(spent, NANO)):
             yield Failure(_said(f"spend {name}", bound, in_dollars(spent)), over)
+
+
+def _account(asked: AccountAt, record: Record) -> Iterator[Failure]:
+    at = None if asked.at is None else seconds(asked.at)
+    what = (
+        f"{asked.of}, {'balance' if asked.window is None else f'budget of {asked.window}'} at {asked.at or 'the end'}"
+    )
+    money = record.samples[END if at is None else at].accounts[asked.of, asked.window or ""]
+    for word, written, nano in (("spent", asked.spent, money.spent), ("left", asked.left, money.left)):
+        if written is not None and not (bound := bound_of(written)).holds(Fraction(nano, NANO)):
+            yield Failure(_said(f"{word} of {what}", bound, in_dollars(nano)), at)
 
 
 def _attempts(expect: Expect, told: Sequence[Told]) -> Iterator[Failure]:

@@ -128,3 +128,41 @@ def test_every_key_is_described_and_nothing_unknown_is_let_in() -> None:
     ]
     assert bare == []
     assert all(mapping["additionalProperties"] is False for mapping in mappings.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "members", "said"),
+    [
+        ("", "quotas: {'key:ann': 1}", "5:5: error: cases[0].quotas: nobody pays in advance here"),
+        ("quotas: {consumers: [team]}\nledger: {}\n", "quotas: {'key:ann': 1}",
+         "5:14: error: cases[0].quotas[\"key:ann\"]: no key's balance is looked at"),
+        ("quotas: {}\nledger: {}\n", "quotas: {'key:anna': 1}",
+         "5:14: error: cases[0].quotas[\"key:anna\"]: there is no key of this name"),
+        ("quotas: {}\nledger: {}\n", "quotas: {ann: 1}", "5:14: error: cases[0].quotas.ann: "),
+        ("quotas: {}\nledger: {}\n", "quotas: {'key:ann': -1}", "5:25: error: cases[0].quotas[\"key:ann\"]: "),
+    ],
+)  # fmt: skip
+def test_quotas_of_nobody_are_told(tmp_path: Path, more: str, members: str, said: str) -> None:
+    found = problems(
+        tmp_path, f"config: routers.yaml\ncases:\n  - name: a\n    {GOOD_TRAFFIC}\n    {members}\n    {GOOD_EXPECT}\n",
+        f"{CONFIG}auth: {{mode: keys, keys: [{{name: ann, hash: 'sha256:{'0' * 64}'}}]}}\n{more}",
+    )  # fmt: skip
+    assert [problem[: len(said) + len("a.test.yaml:")] for problem in found] == [f"a.test.yaml:{said}"]
+
+
+def test_accounts_that_are_not_there_are_told(tmp_path: Path) -> None:
+    text = f"""config: routers.yaml
+cases:
+  - name: a
+    {GOOD_TRAFFIC}
+    expect:
+      accounts:
+        - {{of: 'key:ann', left: 1}}
+        - {{of: 'router:r', window: month, spent: 0}}
+"""
+    config = CONFIG.replace("r: {", "r: {budget: {amount: 5, window: day}, ", 1)
+    assert config != CONFIG
+    assert problems(tmp_path, text, config) == [
+        "a.test.yaml:7:16: error: cases[0].expect.accounts[0].of: key:ann has no balance in this case",
+        "a.test.yaml:8:36: error: cases[0].expect.accounts[1].window: router:r has no budget of this window",
+    ]

@@ -36,9 +36,9 @@ routers:
 ANN = "router: duo, model: m, key: ann"
 
 
-def parts(folder: Path, members: str) -> tuple[Record, list[Failure]]:
+def parts(folder: Path, members: str, config: str = CONFIG) -> tuple[Record, list[Failure]]:
     """What came of a case that has these members beside its name, and what it failed on."""
-    (folder / "routers.yaml").write_text(CONFIG)
+    (folder / "routers.yaml").write_text(config)
     (folder / "a.test.yaml").write_text(f"config: routers.yaml\ncases:\n  - name: a\n    {members.strip()}\n")
     part = read_play(folder / "a.test.yaml").parts[0]
     record = play(part)
@@ -202,6 +202,60 @@ def test_spend_is_by_usage_and_the_shipped_prices(tmp_path: Path) -> None:
     assert failed(tmp_path, members.replace("SPEND", "0").replace("gpt-4o", "gpt-unheard-of")) == [
         "spend total: the price of openai/gpt-unheard-of is not known"
     ]
+
+
+MONEY = f"""\
+providers:
+  alpha:
+    dialect: openai
+    base-url: http://one.test/v1
+    keys: ['${{env:AX}}']
+prices: {{alpha/m: {{input: 10000, output: 0}}}}
+auth:
+  mode: keys
+  keys:
+    - {{name: ann, hash: 'sha256:{"0" * 64}', budget: {{amount: '0.50', window: day}}}}
+    - {{name: bob, hash: 'sha256:{"1" * 64}'}}
+routers:
+  duo: {{load-balance: {{chat: {{providers: [alpha]}}}}}}
+quotas: {{consumers: [key]}}
+ledger: {{}}
+"""
+"""One token of `m` at `alpha` costs a cent; ann may spend half a dollar a day."""
+
+
+def failed_of_money(folder: Path, members: str) -> list[tuple[str, float | None]]:
+    return [(failure.said, failure.at) for failure in parts(folder, members, MONEY)[1]]
+
+
+def test_who_has_paid_in_spends_that_and_no_more(tmp_path: Path) -> None:
+    members = f"""
+    providers: {{alpha: [{{tokens: {{input: 10, output: 1}}}}]}}
+    quotas: {{'key:ann': '0.38'}}
+    traffic: [{{{ANN}, rate: 1/m, count: 4}}]
+    expect:
+      status: {{200: 3, 402: 1}}
+      errors: {{insufficient_quota: 1}}
+      accounts:
+        - {{of: 'key:ann', at: 0s, left: '< 0.38', spent: 0}}
+        - {{of: 'key:ann', at: 90s, spent: 0.2, left: 0.18}}
+        - {{of: 'key:ann', spent: 0.3, left: '0.08'}}
+        - {{of: 'key:ann', window: day, spent: 0.3, left: '0.2'}}"""
+    assert failed_of_money(tmp_path, members) == []
+    wrong = members.replace("spent: 0.2, left: 0.18", "spent: 0.00001").replace("left: '0.2'", "left: '> 0.2'")
+    assert failed_of_money(tmp_path, wrong) == [
+        ("spent of key:ann, balance at 90s: expected 0.00001, got 0.20", 90.0),
+        ("left of key:ann, budget of day at the end: expected > 0.2, got 0.20", None),
+    ]
+
+
+def test_balances_count_only_in_a_case_that_gives_them(tmp_path: Path) -> None:
+    members = f"traffic: [{{{ANN}, count: 2}}]\n    expect: {{status: {{200: 2"
+    untouched = "accounts: [{of: 'key:bob', spent: 0, left: 7}, {of: 'key:ann', spent: 0, left: 0}]"
+    assert failed_of_money(tmp_path, f"{members}}}}}") == []
+    assert failed_of_money(tmp_path, f"quotas: {{}}\n    {members}}}}}") == []
+    empty = "quotas: {'key:bob': 7, 'key:ann': 0}"
+    assert failed_of_money(tmp_path, f"{empty}\n    {members.replace('200', '402')}}}, {untouched}}}") == []
 
 
 EVERY_WRONG = f"""
