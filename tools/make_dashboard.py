@@ -140,10 +140,69 @@ ROWS: Final[dict[str, list[Panel]]] = {
             stacked=True,
         ),
         graph(
+            "Budgets",
+            "percentunit",
+            "What is spent of each, of its window: at 1 requests are refused, or a cheaper model answers.",
+            (
+                "max by (kind, consumer, window) (gateway_budget_spent_ratio)",
+                "{{kind}} {{consumer}} per {{window}}",
+            ),
+        ),
+        graph(
+            "Balances",
+            "currencyUSD",
+            "What is left of what was paid in.",
+            ("min by (kind, consumer) (gateway_quota_remaining_usd)", "{{kind}} {{consumer}}"),
+        ),
+        graph(
+            "Refused for money",
+            "reqps",
+            "Requests that a quota or a budget had no room for.",
+            (rate("gateway_budget_refusals_total", "kind, account, action"), "{{kind}} {{account}} {{action}}"),
+        ),
+        graph(
             "Without a price",
             "reqps",
             "Requests whose cost is not known: their models want a price of yours.",
             (rate("gateway_unpriced_requests_total", "provider, model"), "{{provider}}/{{model}}"),
+        ),
+    ],
+    "Records": [
+        graph(
+            "Rows of the ledger",
+            "short",
+            "A second, by what became of them.",
+            (rate("gateway_ledger_rows_total", "result", ""), "{{result}}"),
+        ),
+        graph(
+            "Rows that wait",
+            "s",
+            "Age of the oldest that is not in the database yet, by process.",
+            ("max by (instance) (gateway_ledger_lag_seconds)", "{{instance}}"),
+        ),
+        graph(
+            "Spool",
+            "bytes",
+            "On disk, while the database is away.",
+            ("max by (instance) (gateway_ledger_spool_bytes)", "{{instance}}"),
+        ),
+        graph(
+            "Lost",
+            "short",
+            "In an hour: rows dropped or set aside, audit lines, spans and webhooks that reached nobody.",
+            (
+                'sum by (result) (increase(gateway_ledger_rows_total{result=~"dropped|refused|damaged"}[1h]))',
+                "rows {{result}}",
+            ),
+            (
+                'sum by (result) (increase(gateway_audit_lines_total{result=~"dropped|failed"}[1h]))',
+                "audit lines {{result}}",
+            ),
+            ('sum by (result) (increase(gateway_trace_spans_total{result!="exported"}[1h]))', "spans {{result}}"),
+            (
+                'sum by (result) (increase(gateway_alerts_total{result=~"dropped|failed"}[1h]))',
+                "webhooks {{result}}",
+            ),
         ),
     ],
     "Policies": [
