@@ -29,6 +29,7 @@ from gateway.policy.budget import (
     take,
 )
 from gateway.store.memory_accounts import MemoryAccounts
+from tests.support.spenders import Spender, spend_together, spenders, standing
 
 ZONES = (
     "UTC", "Europe/Berlin", "Asia/Kolkata", "America/Santiago", "America/Havana", "Australia/Lord_Howe",
@@ -156,6 +157,18 @@ def test_no_more_is_overspent_than_requests_under_way_were_estimated_too_low(
     state = store.reserve_at([Ask("a", limit, span, 0)], 600, now).states[0]
     assert state is not None
     assert (state.spent, state.reserved) == (spent, 0)
+
+
+@given(st.integers(0, 200), spenders, st.integers(1, 10))
+async def test_so_many_at_once_overspend_by_no_more_than_so_many_were_estimated_too_low(
+    limit: int, asking: list[Spender], at_once: int
+) -> None:
+    """One at a time, by no more than one estimate's error."""
+    store = MemoryAccounts(lambda: 0.0)
+    granted = await spend_together([store], limit, asking, at_once)
+    spent = sum(one.cost for one in granted)
+    assert spent - limit <= sum(sorted((one.error for one in granted), reverse=True)[:at_once])
+    assert await standing([store], limit) == (spent, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 9)), min_size=1, max_size=20), st.integers(1, 1000))

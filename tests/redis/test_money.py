@@ -90,6 +90,23 @@ async def test_replicas_together_grant_what_a_balance_has_and_not_one_more(serve
         assert sorted(status for several in found for status in several) == [200] * 7 + [402] * 33
 
 
+async def test_replicas_overspend_by_no_more_than_each_request_was_estimated_too_low(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    text = config(tmp_path, server.url, "{amount: '0.05'}")
+    async with gateway(tmp_path, text) as one, gateway(tmp_path, text) as other:
+        for served in (one, other):
+            # Two tokens more than they say at most.
+            served.upstream.on(ALPHA, ok(chat_reply(tokens=(10, 12)), delay=0.05))
+        found = await asyncio.gather(*(statuses(served, 1) for served in (one, other) for _ in range(25)))
+        granted = [status for several in found for status in several].count(200)
+        await written(one, granted * 12_000_000)
+        spent = await ledger(one).spent(ANN, 0, 2**40)
+        assert spent == granted * 12_000_000
+        assert 0 <= spent - 48_000_000 <= 2_000_000 + granted * 2_000_000, "no request more than had room"
+        assert [*await statuses(one, 1), *await statuses(other, 1)] == [429, 429]
+
+
 @pytest.mark.parametrize("budget", ["{amount: '0.03'}", "{amount: '0.03', window: rolling 6h}"])
 async def test_a_store_that_forgot_is_told_by_the_ledger(server: RedisServer, tmp_path: Path, budget: str) -> None:
     async with gateway(tmp_path, config(tmp_path, server.url, budget)) as served:

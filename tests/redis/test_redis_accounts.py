@@ -34,6 +34,7 @@ from gateway.store.memory_accounts import MemoryAccounts
 from gateway.store.protocol import StoreDown
 from gateway.store.redis_accounts import LIFE, RedisAccounts
 from tests.support.redis_server import RedisServer
+from tests.support.spenders import Spender, spend_together, spenders, standing
 from tests.support.store_link import linked
 
 START = 1_800_000_000
@@ -193,6 +194,20 @@ def test_the_scripts_and_the_arithmetic_agree_in_a_server_of_python(happened: li
 async def accounts(server: RedisServer) -> AsyncIterator[RedisAccounts]:
     async with linked(server.url) as link:
         yield RedisAccounts(link, "t:", "closed", MemoryAccounts(time.monotonic, "local"))
+
+
+@pytest.mark.real_time
+@given(limit=st.integers(0, 400), asking=spenders)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_replicas_together_overspend_by_no_more_than_they_estimated_too_low(
+    server: RedisServer, limit: int, asking: list[Spender]
+) -> None:
+    server.cli("FLUSHALL")
+    async with accounts(server) as one, accounts(server) as other:
+        granted = await spend_together([one, other], limit, asking)
+        spent = sum(request.cost for request in granted)
+        assert spent - limit <= sum(request.error for request in granted)
+        assert await standing([one, other], limit) == (spent, 0)
 
 
 def prepaid(key: str, amount: int) -> Ask:
