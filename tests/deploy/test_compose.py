@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +15,9 @@ import pytest
 import yaml
 
 from tests.deploy.conftest import CHART, ROOT
+from tests.support.postgres_server import PostgresServer, run_postgres
+from tests.support.processes import Program, start_gateway
+from tests.support.redis_server import run_server
 
 COMPOSE: Final = ROOT / "deploy" / "compose" / "compose.yaml"
 DCLINT: Final = Path(__file__).parent / "node_modules" / ".bin" / "dclint"
@@ -25,8 +31,8 @@ def services() -> dict[str, dict[str, Any]]:
     return found
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=COMPOSE.parent)
+def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=COMPOSE.parent, env=env)
 
 
 def test_it_is_as_its_schema_says(tools: Path) -> None:
@@ -66,7 +72,8 @@ def test_nothing_is_published_beyond_this_machine(services: dict[str, dict[str, 
 def test_what_is_mounted_is_there(services: dict[str, dict[str, Any]]) -> None:
     mounted = [volume for service in services.values() for volume in service.get("volumes", ())]
     sources = [COMPOSE.parent / volume["source"] for volume in mounted if volume["type"] == "bind"]
-    assert len(sources) == 8
+    # Once for each of the two gateways: their configuration.
+    assert (len(sources), len(set(sources))) == (8, 7)
     assert [source for source in sources if not source.exists()] == []
 
 
@@ -75,9 +82,66 @@ def test_a_gateway_has_longer_to_stop_than_it_takes(services: dict[str, dict[str
         assert services[name]["stop_grace_period"] == "45s"
 
 
+def test_each_gateway_has_a_folder_of_its_own_for_rows_that_wait(services: dict[str, dict[str, Any]]) -> None:
+    kept = [
+        volume["source"]
+        for name in ("gateway-1", "gateway-2")
+        for volume in services[name]["volumes"]
+        if volume["target"] == "/var/lib/router-gateway"
+    ]
+    assert kept == ["gateway-1", "gateway-2"]
+    for name in kept:
+        assert services[name]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+    assert "profiles" not in services["postgres"]
+
+
 def test_the_gateways_take_its_configuration() -> None:
-    done = run(sys.executable, "-m", "gateway.cli", "check", COMPOSE.parent / "config" / "routers.yaml")
+    config = COMPOSE.parent / "config" / "routers.yaml"
+    done = run(
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "check",
+        config,
+        env={**os.environ, "POSTGRES_PASSWORD": "0123456789abcdef"},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.real_time
+def test_both_gateways_keep_their_rows_in_one_postgresql(tmp_path: Path) -> None:
+    """Its own configuration, where the names of other containers are addresses of this machine."""
+    with run_postgres() as postgres, run_server("redis", tmp_path) as store:
+        text = (COMPOSE.parent / "config" / "routers.yaml").read_text("utf-8")
+        for shipped, here in (
+            ("host: 0.0.0.0", "host: 127.0.0.1"),
+            ("redis://valkey:6379", store.url),
+            ("@postgres:5432/gateway", f"@127.0.0.1:{postgres.port}/postgres"),
+            ("retention: 90d", f"retention: 90d\n  spool: {tmp_path / 'spool'}"),
+        ):
+            assert text.count(shipped) == 1, shipped
+            text = text.replace(shipped, here)
+        env = {"POSTGRES_PASSWORD": PostgresServer.password}
+        with start_gateway(tmp_path, text, env) as first, start_gateway(tmp_path, text, env) as second:
+            for gateway in (first, second):
+                assert ask(gateway) == 200, gateway.output()
+        usage = run(
+            sys.executable, "-m", "gateway.cli", "usage", "--by", "router", "--json",
+            "--config", tmp_path / "routers.yaml", env={**os.environ, **env},
+        )  # fmt: skip
+        assert usage.returncode == 0, usage.stderr
+        (row,) = json.loads(usage.stdout)["rows"]
+        assert (row["group"], row["requests"]) == ({"router": "demo"}, 2)
+
+
+def ask(gateway: Program) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    try:
+        body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hello"}]})
+        connection.request("POST", "/router/demo/chat/completions", body, {"content-type": "application/json"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_prometheus_takes_its_configuration_with_the_alerts(promtool: str, tmp_path: Path) -> None:
