@@ -55,6 +55,11 @@ An empty cell: carried in every case that has the field. `left out` and `changed
 eligible**: the provider is not asked, because the request needs the field; with `or`, it depends on the value or on
 what is known of the model."""
 
+SAID: Final = """\
+## What of a reply has no room
+
+In some reply of the cases. `x-gateway-dropped` shows it where the reply is whole."""
+
 Effects = dict[str, dict[str, set[str]]]
 """Field -> provider -> effects."""
 
@@ -135,6 +140,21 @@ def table(client: str) -> list[str]:
     return rows
 
 
+def unsaid() -> list[str]:
+    rows = [f"| part of a reply | {' | '.join(TITLES[name] for name in CLIENTS)} |", "|---" * (len(CLIENTS) + 1) + "|"]
+    found: Effects = defaultdict(lambda: defaultdict(set))
+    for provider in providers():
+        for case in cases(provider, "reply"):
+            for client in CLIENTS:
+                if client != provider:
+                    for loss in expected(provider, case, client).get("losses", ()):
+                        found[loss["field"]][client].add(loss["effect"])
+    for field in sorted(found):
+        cells = [" or ".join(_EFFECTS[one] for one in sorted(found[field].get(name, ()))) for name in CLIENTS]
+        rows.append(f"| `{field}` | {' | '.join(cells)} |")
+    return rows
+
+
 def page() -> str:
     paths = [path for name in providers() for path in (GOLDEN / name).glob("*.json") if ".to." not in path.name]
     ours = sum(read(path)["source"].startswith("written here") for path in paths)
@@ -151,6 +171,7 @@ def page() -> str:
     ]
     for client in CLIENTS:
         lines += ["", f"### {TITLES[client]} clients", "", *table(client)]
+    lines += ["", *SAID.splitlines(), "", *unsaid()]
     return "\n".join(lines) + "\n"
 
 

@@ -284,7 +284,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole reply. id: the provider's. model: as the provider says. created: Unix seconds, 0 where not said."""
+    """A whole reply. id: the provider's. model: as the provider says. created: Unix seconds, 0 where not said.
+    unread: kinds of content that have no place here, as the provider names them: what its own tools did, and what is
+    new."""
 
     id: str = ""
     model: str = ""
@@ -292,6 +294,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Choice, ...] = ()
     usage: Usage | None = None
     service_tier: str = ""
+    unread: tuple[str, ...] = ()
 
 
 class Echo(msgspec.Struct, frozen=True, kw_only=True):

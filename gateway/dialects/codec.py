@@ -15,6 +15,7 @@ import msgspec
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Call, Headers
 from gateway.dialects.canonical import Answer, Echo, Encoded, Event, Request, TargetFacts
+from gateway.dialects.unsaid import Room
 
 
 class StreamReader(Protocol):
@@ -42,7 +43,7 @@ class StreamWriter(Protocol):
 
 class Codec(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format of chat, as its functions. name: `openai-chat`, `openai-responses`, `anthropic`, `gemini`,
-    `cohere`, `bedrock`, `ollama`. headers: of the reply, lower case.
+    `cohere`, `bedrock`, `ollama`. headers: of the reply, lower case. room: what a reply can say in it.
 
     write_request never raises: what cannot be written is in the losses. write_reply writes every field that the
     dialect's schema demands, null ones included.
@@ -55,6 +56,7 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     write_reply: Callable[[Answer, Echo], bytes]
     stream_reader: Callable[[Headers], StreamReader]
     stream_writer: Callable[[Echo], StreamWriter]
+    room: Room = Room()
 
 
 def provider_codec(

@@ -11,10 +11,12 @@ from gateway.dialects.canonical import Loss, Part, Request, Text, Tool, ToolResu
 def first_losses(request: Request) -> list[Loss]:
     """The losses that a request has before anything is written: what its reader could not place, and what earlier
     answers rested on, which no provider takes back from another."""
-    losses = [Loss(name) for name in request.unread]
+    losses = [*map(Loss, request.unread)]
     for number, message in enumerate(request.messages):
-        if any(isinstance(part, Text) and part.citations for part in message.parts):
-            losses.append(Loss(f"messages[{number}].citations"))
+        for part in message.parts:
+            if isinstance(part, Text) and part.citations:
+                losses.append(Loss(f"messages[{number}].citations"))
+                break
     return losses
 
 

@@ -41,8 +41,8 @@ KNOWN: Final = frozenset(
         "input_type", "late_chunking", "max_tokens_per_doc", "normalized", "outputDimensionality", "output_dimension",
         "output_dtype", "priority", "query", "requests", "return_documents", "task", "taskType", "texts", "title",
         "truncate",
-        # What a model may not take
-        "image", "document",
+        # What a model may not take, and what a client's format has no room for
+        "image", "document", "reply",
     }
 )  # fmt: skip
 """The members that this gateway's dialects have: the labels of gateway_dropped_total, beside `other`."""

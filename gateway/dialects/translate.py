@@ -7,31 +7,34 @@ target, and a stream translation gives the pipeline the facts that a tap gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Call, Dialect, Headers
 from gateway.core.usage import Usage
 from gateway.dialects.canonical import (
+    Answer,
+    Cited,
     Delta,
     Echo,
     Encoded,
     End,
     Event,
     Failed,
+    Loss,
+    PartStart,
     Ping,
     Request,
     Start,
     TargetFacts,
 )
-from gateway.dialects.codec import StreamReader, StreamWriter
+from gateway.dialects.codec import Codec, StreamReader, StreamWriter
 from gateway.dialects.faults import fault_of_words
 from gateway.dialects.format_tool import FormatTool, without_tool
 from gateway.dialects.formats import Format
 from gateway.dialects.losses import merged, shortfalls
 from gateway.dialects.unfold import events_of
+from gateway.dialects.unsaid import unsaid, unsaid_event
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -45,9 +48,9 @@ class Way(msgspec.Struct, frozen=True):
 
 class Translation:
     """One request as it was written for one target, and the way back of its reply. body and losses: what goes
-    upstream, and what does not."""
+    upstream, and what does not. unsaid: what of the whole reply does not come back."""
 
-    __slots__ = ("_echo", "_format_tool", "body", "losses", "way")
+    __slots__ = ("_echo", "_format_tool", "body", "losses", "unsaid", "way")
 
     further: tuple[bytes, ...] = ()
 
@@ -55,26 +58,30 @@ class Translation:
         self.way = way
         self.body = encoded.body
         self.losses = encoded.losses
+        self.unsaid: tuple[Loss, ...] = ()
         self._format_tool = encoded.format_tool
         self._echo = echo
 
     def reply(self, body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
         """A provider's whole reply for the client, and its usage. Raises UpstreamFault("malformed")."""
-        way = self.way
-        answer = way.provider.codec.read_reply(body, headers)
-        if self._format_tool:
-            answer = without_tool(answer, self._format_tool)
-        echo = named(self._echo, answer.model)
-        return way.client.codec.write_reply(answer, echo), None if way.client.counts else answer.usage
+        client = self.way.client
+        answer = self._answer(body, headers)
+        told = client.codec.write_reply(answer, named(self._echo, answer.model))
+        return told, None if client.counts else answer.usage
 
     def unfolded(self, body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
         """The same as the client's whole stream. Raises UpstreamFault("malformed")."""
+        answer = self._answer(body, headers)
+        writer = self.way.client.codec.stream_writer(named(self._echo, answer.model))
+        return writer.write(events_of(answer)), answer.usage
+
+    def _answer(self, body: bytes, headers: Headers) -> Answer:
         way = self.way
         answer = way.provider.codec.read_reply(body, headers)
         if self._format_tool:
             answer = without_tool(answer, self._format_tool)
-        writer = way.client.codec.stream_writer(named(self._echo, answer.model))
-        return writer.write(events_of(answer)), answer.usage
+        self.unsaid = unsaid(answer, way.client.codec.room)
+        return answer
 
     def stream(self, headers: Headers) -> StreamTranslation:
         """The translation of a provider's stream."""
@@ -82,7 +89,7 @@ class Translation:
         return StreamTranslation(
             way.provider.dialect,
             way.provider.codec.stream_reader(headers),
-            way.client.codec.stream_writer,
+            way.client.codec,
             self._echo,
             self._format_tool,
         )
@@ -116,19 +123,20 @@ class StreamTranslation:
     """A provider's stream becomes a client's: fed with every chunk, then ended, with the facts of a Tap.
 
     started: an event was seen that is neither a ping nor an error (and, for Gemini's JSON array, something was
-    written: an error can only be told behind an element). Nothing is written for what follows an error.
+    written: an error can only be told behind an element). unsaid: what the client's format has no room for, so far.
+    Nothing is written for what follows an error.
     """
 
     __slots__ = (
-        "_dialect", "_echo", "_filter", "_reader", "_writer", "_writer_for", "complete", "fault", "model", "started",
-        "usage",
+        "_client", "_dialect", "_echo", "_filter", "_reader", "_writer", "complete", "fault", "model", "started",
+        "unsaid", "usage",
     )  # fmt: skip
 
     def __init__(
         self,
         dialect: Dialect,
         reader: StreamReader,
-        writer_for: Callable[[Echo], StreamWriter],
+        client: Codec,
         echo: Echo,
         format_tool: str = "",
     ) -> None:
@@ -136,10 +144,11 @@ class StreamTranslation:
         self.started = False
         self.fault: UpstreamFault | None = None
         self.usage: Usage | None = None
+        self.unsaid: tuple[Loss, ...] = ()
         self.model = ""
         self._dialect: Dialect = dialect
         self._reader = reader
-        self._writer_for = writer_for
+        self._client = client
         self._writer: StreamWriter | None = None
         self._echo = echo
         self._filter = FormatTool(format_tool) if format_tool else None
@@ -178,7 +187,7 @@ class StreamTranslation:
         writer = self._writer
         if writer is None:
             # Only now it is known what the provider calls the model.
-            writer = self._writer = self._writer_for(named(self._echo, self.model))
+            writer = self._writer = self._client.stream_writer(named(self._echo, self.model))
         out = writer.write(events)
         if not self.started:
             self.started = begun and (bool(out) or self._echo.framing == "sse")
@@ -192,5 +201,9 @@ class StreamTranslation:
             case End():
                 self.complete = True
                 self.usage = event.usage or self.usage
+            case PartStart() | Cited():
+                for loss in unsaid_event(event, self._client.room):
+                    if loss not in self.unsaid:
+                        self.unsaid = (*self.unsaid, loss)
             case _:
                 pass

@@ -25,6 +25,7 @@ class WholeTranslation:
     __slots__ = ("_answer", "body", "further", "losses", "way")
 
     stream_type = b"application/json"
+    unsaid: tuple[Loss, ...] = ()
 
     def __init__(
         self,

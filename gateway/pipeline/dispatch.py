@@ -17,8 +17,9 @@ from gateway.core.errors import UpstreamFault
 from gateway.core.exchange import Call, Exchange, Headers, Reply
 from gateway.core.secret import LentSecret
 from gateway.dialects.faults import bad_body, fault_of
+from gateway.dialects.losses import labels
 from gateway.dialects.tap import Tap, tap_for, usage_of
-from gateway.dialects.translate import Translation
+from gateway.dialects.translate import StreamTranslation, Translation
 from gateway.dialects.translate_whole import WholeTranslation
 from gateway.pipeline.flight import Flight
 from gateway.pipeline.headers import for_client, for_foreign_client
@@ -143,6 +144,8 @@ class Dispatch:
         else:
             headers = for_foreign_client(upstream.headers, b"application/json")
             body, exchange.usage = flight.translation.reply(body, upstream.headers)
+            if flight.translation.unsaid:
+                exchange.losses += labels(flight.translation.unsaid)
         now = self._now()
         flight.attempt.first_byte = now
         flight.succeed(now)
@@ -227,6 +230,7 @@ class Dispatch:
         if bad_body(exchange.call, _content_type(upstream.headers), body):
             raise UpstreamFault("unavailable", "The reply was neither a stream nor JSON.", status=upstream.status)
         first, exchange.usage = translation.unfolded(body, upstream.headers)
+        exchange.losses += labels(translation.unsaid)
         now = self._now()
         exchange.first_byte = now
         flight.see_first_byte(now)
@@ -300,6 +304,8 @@ class Dispatch:
             exchange.attempts[-1].answered = tap.model
             if tap.usage is not None:
                 exchange.usage = tap.usage
+            if isinstance(tap, StreamTranslation) and tap.unsaid:
+                exchange.losses += labels(tap.unsaid)
 
 
 def _content_type(headers: Headers) -> bytes:

@@ -158,8 +158,8 @@ class Failover:
             flight.abandon(self._now())
             raise
         reply.headers += target.reply_headers
-        if translation is not None and translation.losses:
-            reply.headers.append((b"x-gateway-dropped", shown(translation.losses)))
+        if translation is not None and (losses := translation.losses + translation.unsaid):
+            reply.headers.append((b"x-gateway-dropped", shown(losses)))
         reply.headers.append((b"x-gateway-attempts", _COUNTS[min(len(exchange.attempts), 63)]))
         return reply
 

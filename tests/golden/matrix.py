@@ -21,6 +21,7 @@ from gateway.dialects.canonical import Echo, Encoded, End, Event, Failed, Loss, 
 from gateway.dialects.codec import Codec
 from gateway.dialects.sniff import read_call
 from gateway.dialects.sse import spans
+from gateway.dialects.unsaid import unsaid
 from tests.support.eventstream import frame
 
 HERE: Final = Path(__file__).parent
@@ -157,7 +158,8 @@ def _reply(source: Codec, target: Codec, case: Case) -> dict[str, object]:
         answer = source.read_reply(_whole(case), _headers(case))
     except UpstreamFault as fault:
         return {"error": {"code": fault.kind, "param": None}}
-    return {"body": json.loads(target.write_reply(answer, _echo(case)))}
+    lost = [_loss(loss) for loss in unsaid(answer, target.room)]
+    return {"body": json.loads(target.write_reply(answer, _echo(case))), **({"losses": lost} if lost else {})}
 
 
 def _stream(source: Codec, target: Codec, case: Case) -> dict[str, object]:

@@ -40,7 +40,7 @@ def chunks(provider: Codec, words: int) -> Iterator[bytes]:
 def held(client: Codec, provider: Codec, words: int) -> int:
     """Bytes that the translation holds just before the stream's end."""
     source = list(chunks(provider, words))
-    translation = StreamTranslation("openai", provider.stream_reader([]), client.stream_writer, ECHO)
+    translation = StreamTranslation("openai", provider.stream_reader([]), client, ECHO)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

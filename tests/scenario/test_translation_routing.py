@@ -105,6 +105,33 @@ async def test_what_is_lost_is_shown_and_counted(serve: Serve) -> None:
         assert await served.metric("gateway_dropped_total", router="a", field=field) == 1
 
 
+PAINTED = generate_reply("A dot:")
+PAINTED["candidates"][0]["content"]["parts"].append({"inlineData": {"mimeType": "image/png", "data": PICTURE}})
+PAINTERS = "routers: {r: {load-balance: {chat: {providers: [gemini]}}}}"
+
+
+async def test_what_of_a_reply_has_no_room_is_shown_and_counted(serve: Serve) -> None:
+    served = serve(PAINTERS)
+    served.upstream.on(GEMINI, ok(PAINTED))
+    reply = await served.client.post("/router/r/v1/messages", message("gemini-2.5-flash-image"))
+    assert [block["type"] for block in reply.json()["content"]] == ["text"]
+    assert reply.headers["x-gateway-dropped"] == "reply.image"
+    assert await served.metric("gateway_dropped_total", router="r", field="reply") == 1
+    reply = await served.client.post(f"/router/r{CHAT}", chat("gemini-2.5-flash-image"))
+    assert len(reply.json()["choices"][0]["message"]["images"]) == 1
+    assert "x-gateway-dropped" not in reply.headers
+
+
+async def test_what_of_a_stream_has_no_room_is_counted_alone(serve: Serve) -> None:
+    served = serve(PAINTERS)
+    served.upstream.on(GEMINI, stream([sse(PAINTED)]))
+    reply = await served.client.post("/router/r/v1/messages", message("gemini-2.5-flash-image", stream=True))
+    assert "A dot:" in reply.text
+    assert "message_stop" in reply.text
+    assert "x-gateway-dropped" not in reply.headers
+    assert await served.metric("gateway_dropped_total", router="r", field="reply") == 1
+
+
 async def test_nothing_lost_is_nothing_said(serve: Serve) -> None:
     served = serve(BOTH)
     served.upstream.on(ANTHROPIC, ok(message_reply()))

@@ -10,6 +10,7 @@ from gateway.dialects.anthropic.request_writer import write_request
 from gateway.dialects.anthropic.stream_reader import MessagesReader
 from gateway.dialects.anthropic.stream_writer import MessagesWriter
 from gateway.dialects.codec import Codec
+from gateway.dialects.unsaid import Room
 
 CODEC: Final = Codec(
     name="anthropic",
@@ -19,4 +20,5 @@ CODEC: Final = Codec(
     write_reply=write_reply,
     stream_reader=MessagesReader,
     stream_writer=MessagesWriter,
+    room=Room(pictures=False, sound=False),
 )

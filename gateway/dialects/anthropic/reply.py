@@ -71,7 +71,13 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         raise fault_of_event("anthropic", body)
     if reply.content is None:
         raise UpstreamFault("malformed", "The provider's reply has no content.")
-    parts = [part for block in reply.content if (part := read_block(block)) is not None]
+    parts: list[Part] = []
+    unread: dict[str, None] = {}
+    for block in reply.content:
+        if (part := read_block(block)) is not None:
+            parts.append(part)
+        elif block.type:
+            unread[block.type] = None
     if reply.stop_details is not None and reply.stop_details.explanation:
         parts.append(Refusal(text=reply.stop_details.explanation))
     choice = Choice(
@@ -85,6 +91,7 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         choices=(choice,),
         usage=of_anthropic(reply.usage),
         service_tier=(reply.usage.service_tier or "") if reply.usage is not None else "",
+        unread=tuple(unread),
     )
 
 

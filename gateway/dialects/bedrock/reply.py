@@ -88,12 +88,19 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
     message = reply.output.message if reply.output is not None else None
     if message is None or message.content is None:
         raise UpstreamFault("malformed", "The provider's reply has no message.")
-    parts = [part for block in message.content if (part := _part(block)) is not None]
+    parts: list[Part] = []
+    unread: dict[str, None] = {}
+    for block in message.content:
+        if (part := _part(block)) is not None:
+            parts.append(part)
+        else:
+            unread["server_tool_use" if block.tool_use is not None else "content"] = None
     return Answer(
         id=request_id(headers),
         choices=(Choice(parts=tuple(parts), stop=STOPS.get(reply.stop_reason or "", "other")),),
         usage=of_bedrock(reply.usage),
         service_tier=(reply.service_tier.type or "") if reply.service_tier is not None else "",
+        unread=tuple(unread),
     )
 
 

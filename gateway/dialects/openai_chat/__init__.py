@@ -11,6 +11,7 @@ from gateway.dialects.openai_chat.request_reader import read_request
 from gateway.dialects.openai_chat.request_writer import write_request
 from gateway.dialects.openai_chat.stream_reader import ChatReader
 from gateway.dialects.openai_chat.stream_writer import ChatWriter
+from gateway.dialects.unsaid import Room
 
 CODEC: Final = Codec(
     name="openai-chat",
@@ -20,4 +21,5 @@ CODEC: Final = Codec(
     write_reply=write_reply,
     stream_reader=ChatReader,
     stream_writer=ChatWriter,
+    room=Room(quotes=False),
 )

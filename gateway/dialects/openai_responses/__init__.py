@@ -10,6 +10,7 @@ from gateway.dialects.openai_responses.request_reader import read_request
 from gateway.dialects.openai_responses.request_writer import write_request
 from gateway.dialects.openai_responses.stream_reader import ResponsesReader
 from gateway.dialects.openai_responses.stream_writer import ResponsesWriter
+from gateway.dialects.unsaid import Room
 
 CODEC: Final = Codec(
     name="openai-responses",
@@ -19,4 +20,5 @@ CODEC: Final = Codec(
     write_reply=write_reply,
     stream_reader=ResponsesReader,
     stream_writer=ResponsesWriter,
+    room=Room(sound=False, quotes=False),
 )

@@ -92,6 +92,8 @@ class ResponseIn(msgspec.Struct):
     error: msgspec.Raw = NO_JSON
 
 
+_READ: Final = frozenset(("message", "reasoning", "function_call", "custom_tool_call", "image_generation_call"))
+
 RESPONSE: Final = msgspec.json.Decoder(ResponseIn)
 ITEM: Final = msgspec.json.Decoder(ItemIn)
 
@@ -108,9 +110,12 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         raise UpstreamFault("malformed", "The reply is no response: it has no output.")
     parts: list[Part] = []
     logprobs: list[TokenLogprob] = []
+    unread: list[str] = []
     for raw in found.output:
         if (item := item_of(raw)) is not None:
             parts += parts_of(item)
+            if item.type not in _READ and item.type:
+                unread.append(item.type)
             for piece in (item.content or ()) if item.type == "message" else ():
                 logprobs += read_logprobs(piece.logprobs)
     calls = any(isinstance(part, ToolUse) for part in parts)
@@ -123,6 +128,7 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
         choices=(choice,),
         usage=usage_of(found.usage),
         service_tier=found.service_tier or "",
+        unread=tuple(dict.fromkeys(unread)),
     )
 
 

@@ -294,7 +294,11 @@ def test_media() -> None:
         {"text": "notes\n\nplain words"},
         {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/abc"}},
     ]
-    assert losses == [("messages[0].image.detail", "hint"), ("messages[0].image", "meaning")]
+    assert losses == [
+        ("messages[0].image.detail", "hint"),
+        ("messages[0].image", "meaning"),
+        ("messages[0].document.name", "hint"),
+    ]
 
 
 def test_neighbours_of_a_role_are_one_turn() -> None:
