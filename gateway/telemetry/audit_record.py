@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from gateway.core.money import NANO
-from gateway.core.record import NOTHING_USED, AttemptRecord, Record
-from gateway.core.usage import Usage
+from gateway.core.record import AttemptRecord, Record
+from gateway.core.usage import NOTHING_USED, Usage
 from gateway.dialects.shape import Feature
 from gateway.telemetry.audit_line import (
     SCHEMA,
@@ -41,7 +41,6 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 _NO_FACTS: Final = Facts()
-_NO_TOKENS: Final = Tokens()
 
 
 def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = None) -> AuditLine:
@@ -89,9 +88,7 @@ def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = 
         project=record.project,
         config=record.config,
         rule=record.rule,
-        usage=_NO_TOKENS
-        if usage is NOTHING_USED
-        else Tokens(
+        usage=Tokens(
             usage.cached,
             usage.cache_write_5m,
             usage.cache_write_1h,

@@ -41,7 +41,7 @@ COLUMNS: Final[Mapping[str, Callable[[AuditLine], str]]] = MappingProxyType({
 
 class Sums(msgspec.Struct):
     """Of a group. failed: lines whose outcome is not `ok`. cost: nano-USD of those whose price is known, unpriced: how
-    many others have an attempt that answered. latency: milliseconds, all together."""
+    many others there are. latency: milliseconds, all together."""
 
     lines: int = 0
     failed: int = 0
@@ -61,7 +61,7 @@ class Sums(msgspec.Struct):
         self.completion_tokens += response.completion_tokens
         if line.cost.amount is not None:
             self.cost += round(line.cost.amount * NANO)
-        elif line.request.prompt_tokens or response.completion_tokens:
+        else:
             self.unpriced += 1
         if line.saved is not None:
             self.saved += round(line.saved.amount * NANO)

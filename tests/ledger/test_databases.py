@@ -106,13 +106,20 @@ async def test_writers_that_bring_the_same_rows_at_once_count_them_once(connect:
 
 def group_of(record: Record, by: tuple[Dimension, ...]) -> tuple[str, ...]:
     moment = datetime.fromtimestamp(record.time, UTC)
-    said = {"day": moment.strftime("%Y-%m-%d"), "hour": moment.strftime("%Y-%m-%dT%H"), "status": str(record.status)}
+    said = {
+        "month": moment.strftime("%Y-%m"),
+        "day": moment.strftime("%Y-%m-%d"),
+        "hour": moment.strftime("%Y-%m-%dT%H"),
+        "status": str(record.status),
+        "stream": str(record.stream).lower(),
+    }
     return tuple(said.get(dimension) or getattr(record, dimension) for dimension in by)
 
 
 GROUPS: Final[tuple[tuple[Dimension, ...], ...]] = (
     (), ("day",), ("hour",), ("team", "day"), ("caller",), ("project", "router"), ("provider", "model"),
-    ("operation", "status"), ("hour", "team"),
+    ("operation", "status"), ("hour", "team"), ("month",), ("month", "team"), ("month", "caller"), ("user", "stream"),
+    ("key", "asked", "dialect"), ("outcome", "error_code", "price_source"), ("rule", "cache", "saved_by", "config"),
 )  # fmt: skip
 
 
@@ -142,7 +149,7 @@ def reckoned(records: list[Record], by: tuple[Dimension, ...]) -> tuple[UsageRow
                 cache_write=sum(record.usage.cache_write_5m + record.usage.cache_write_1h for record in of),
                 reasoning=sum(record.usage.reasoning for record in of),
                 cost=cost_of(of),
-                unpriced=sum(record.cost is None and record.usage.input > 0 for record in of),
+                unpriced=sum(record.cost is None for record in of),
                 saved=0,
                 # Halves add up exactly.
                 seconds=0.5 * len(of),

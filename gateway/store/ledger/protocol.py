@@ -16,8 +16,13 @@ from gateway.core.record import Record
 ConsumerKind = Literal["key", "team", "project", "router"]
 """Whose spending is counted: the caller's name, its team, its project, or the router."""
 
-Dimension = Literal["day", "hour", "caller", "team", "project", "router", "provider", "model", "operation", "status"]
-"""What usage is grouped by. Days and hours are UTC."""
+Dimension = Literal[
+    "month", "day", "hour", "caller", "team", "project", "router", "provider", "model", "operation", "status",
+    "user", "asked", "key", "rule", "dialect", "stream", "outcome", "error_code", "cache", "saved_by", "price_source",
+    "config",
+]  # fmt: skip
+"""What usage is grouped by. Months, days and hours are UTC. Those from `user` on, and `hour`, are asked of the rows, as
+long as there are any; the others also of the totals of days, which stay. key: of the provider."""
 
 
 class LedgerDown(Exception):
@@ -73,8 +78,8 @@ class UsageQuery(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True):
-    """A group. group: its values, in the order of `by`; days as `2026-11-21`, hours as `2026-11-21T14`. cost, saved:
-    nano-USD. unpriced: requests that used something whose price is not known."""
+    """A group. group: its values, in the order of `by`; months as `2026-11`, days as `2026-11-21`, hours as
+    `2026-11-21T14`. cost, saved: nano-USD. unpriced: requests whose cost is not known."""
 
     group: tuple[str, ...]
     requests: int

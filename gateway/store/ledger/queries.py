@@ -2,7 +2,7 @@
 
 Lives here: which table answers what. Whole days come from the totals of days, by team and project where that is all
 that is asked, which is what makes a year of usage quick; what is left of the first and last day, and everything by
-hours, comes from the rows. Values are never written into the SQL. Nothing is executed here.
+what those totals do not tell apart, comes from the rows. Values are never written into the SQL. Nothing is executed here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gateway.store.ledger.protocol import (
     UsageQuery,
     UsageRow,
 )
-from gateway.store.ledger.totals import SUMS, TEAM_KEYS, day_text
+from gateway.store.ledger.totals import KEYS, SUMS, TEAM_KEYS, day_text
 
 DAY: Final = 86400.0
 
@@ -34,7 +34,7 @@ Statement = tuple[str, list[Argument]]
 class Speech(msgspec.Struct, frozen=True):
     """How a database says what differs. mark: a parameter by its number, with its type. moment: one that is Unix
     seconds. date: one that is `2026-11-21`. row_day, row_hour: of a row's time, for grouping; shown_day, shown_hour:
-    those as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time as Unix seconds. lists:
+    those as text. month: of a day, as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time as Unix seconds. lists:
     a column of JSON as text."""
 
     mark: Callable[[int, Literal["text", "float8", "bigint"]], str]
@@ -44,6 +44,7 @@ class Speech(msgspec.Struct, frozen=True):
     row_hour: str
     shown_day: str
     shown_hour: str
+    month: str
     text: str
     whole: str
     epoch: str
@@ -58,6 +59,7 @@ SQLITE: Final = Speech(
     row_hour="strftime('%Y-%m-%dT%H', CAST(time AS INTEGER), 'unixepoch')",
     shown_day="{}",
     shown_hour="{}",
+    month="substr({}, 1, 7)",
     text="CAST({} AS TEXT)",
     whole="{}",
     epoch="time",
@@ -71,15 +73,18 @@ POSTGRESQL: Final = Speech(
     row_hour="date_trunc('hour', time AT TIME ZONE 'UTC')",
     shown_day="to_char({}, 'YYYY-MM-DD')",
     shown_hour="to_char({}, 'YYYY-MM-DD\"T\"HH24')",
+    month="to_char({}, 'YYYY-MM')",
     text="{}::text",
     whole="LEAST({}, 9223372036854775807)::bigint",
     epoch="extract(epoch FROM time)::float8",
     lists="{}::text",
 )
 
+_OF_TOTALS: Final = frozenset((*KEYS, "month"))
+_OF_TEAM_TOTALS: Final = frozenset((*TEAM_KEYS, "month"))
 _COLUMN: Final[dict[ConsumerKind, str]] = {"key": "caller", "team": "team", "project": "project", "router": "router"}
 FAILED: Final = "CASE WHEN outcome IN ('error', 'broken') THEN 1 ELSE 0 END"
-UNPRICED: Final = "CASE WHEN cost IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END"
+UNPRICED: Final = "CASE WHEN cost IS NULL THEN 1 ELSE 0 END"
 _OF_ROWS: Final = (
     f"COUNT(*) AS requests, SUM({FAILED}) AS failed, SUM(input_tokens) AS input, SUM(output_tokens) AS output, "
     "SUM(cached_tokens) AS cached, SUM(cache_write_5m_tokens + cache_write_1h_tokens) AS cache_write, "
@@ -222,26 +227,44 @@ def quota_entry(row: Sequence[object]) -> QuotaEntry:
     return msgspec.convert({**plain, "by": by, "note": note}, QuotaEntry)
 
 
+def _asked(query: UsageQuery) -> set[Dimension]:
+    return {*query.by, *(dimension for dimension, _ in query.where)}
+
+
 def _needs_rows(query: UsageQuery) -> bool:
-    return "hour" in query.by or any(dimension == "hour" for dimension, _ in query.where)
+    return not _asked(query) <= _OF_TOTALS
+
+
+def _of_rows(speech: Speech) -> dict[Dimension, str]:
+    """What a dimension is in the rows, where it is not a column of its own name."""
+    return {
+        "month": speech.month.format(speech.row_day),
+        "day": speech.row_day,
+        "hour": speech.row_hour,
+        "user": "end_user",
+        "key": "provider_key",
+        "stream": "CASE WHEN stream THEN 'true' ELSE 'false' END",
+    }
+
+
+def _of_days(speech: Speech) -> dict[Dimension, str]:
+    return {"month": speech.month.format("day")}
 
 
 def _rows_part(query: UsageQuery, speech: Speech, start: float, end: float, arguments: list[Argument]) -> str:
-    raw = {"day": speech.row_day, "hour": speech.row_hour}
     conditions = _within(start, end, speech, arguments)
     conditions += [_is(dimension, value, speech, arguments, rows=True) for dimension, value in query.where]
-    return _part(query.by, raw, "ledger_rows", conditions, _OF_ROWS)
+    return _part(query.by, _of_rows(speech), "ledger_rows", conditions, _OF_ROWS)
 
 
 def _days_part(query: UsageQuery, speech: Speech, days: tuple[str, str], arguments: list[Argument]) -> str:
     conditions = [_between(days, speech, arguments)]
     conditions += [_is(dimension, value, speech, arguments, rows=False) for dimension, value in query.where]
-    asked = {*query.by, *(dimension for dimension, _ in query.where)}
-    table = "ledger_team_days" if asked.issubset(TEAM_KEYS) else "ledger_days"
-    return _part(query.by, {}, table, conditions, _OF_DAYS)
+    table = "ledger_team_days" if _asked(query) <= _OF_TEAM_TOTALS else "ledger_days"
+    return _part(query.by, _of_days(speech), table, conditions, _OF_DAYS)
 
 
-def _part(by: Sequence[Dimension], raw: dict[str, str], table: str, conditions: Sequence[str], sums: str) -> str:
+def _part(by: Sequence[Dimension], raw: dict[Dimension, str], table: str, conditions: Sequence[str], sums: str) -> str:
     named = [f"{raw.get(dimension, dimension)} AS g{index}" for index, dimension in enumerate(by)]
     grouped = f" GROUP BY {', '.join(str(index + 1) for index in range(len(by)))}" if by else ""
     return f"SELECT {', '.join([*named, sums])} FROM {table} WHERE {' AND '.join(conditions)}{grouped}"  # noqa: S608
@@ -261,7 +284,7 @@ def _between(days: tuple[str, str], speech: Speech, arguments: list[Argument]) -
 
 
 def _is(dimension: Dimension, value: str, speech: Speech, arguments: list[Argument], *, rows: bool) -> str:
-    raw = {"day": speech.row_day if rows else "day", "hour": speech.row_hour}.get(dimension, dimension)
+    raw = (_of_rows(speech) if rows else _of_days(speech)).get(dimension, dimension)
     return f"{_shown(dimension, raw, speech)} = {_mark(arguments, value, speech)}"
 
 

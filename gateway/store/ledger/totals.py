@@ -47,10 +47,10 @@ def totals(records: Iterable[Record]) -> list[Total]:
         sums[4] += usage.cached
         sums[5] += usage.cache_write_5m + usage.cache_write_1h
         sums[6] += usage.reasoning
-        if r.cost is not None:
-            sums[7] += r.cost
-        elif usage.input or usage.output:
+        if r.cost is None:
             sums[8] += 1
+        else:
+            sums[7] += r.cost
         sums[9] += r.saved
         sums[10] += r.seconds
     return [(*key, *sums) for key, sums in sorted(found.items())]

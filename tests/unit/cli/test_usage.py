@@ -88,7 +88,7 @@ def test_a_long_table_is_cut_and_says_so(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--by", "moon"], 1, "--by: 'moon' is no dimension; there are: day"),
+        (["--by", "moon"], 1, "--by: 'moon' is no dimension; there are: month, day"),
         (["--where", "moon=1"], 1, "--where moon: "),
         (["--where", "team"], 2, "team=ml"),
         (["--since", "yesterday"], 1, "--since: "),
