@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.core.money import NANO
 from gateway.core.record import AttemptRecord, Record
-from gateway.core.usage import NOTHING_USED, Usage
+from gateway.core.usage import Usage
 from gateway.dialects.shape import Feature
 from gateway.telemetry.audit_line import (
     SCHEMA,

@@ -2,7 +2,8 @@
 
 Lives here: which table answers what. Whole days come from the totals of days, by team and project where that is all
 that is asked, which is what makes a year of usage quick; what is left of the first and last day, and everything by
-what those totals do not tell apart, comes from the rows. Values are never written into the SQL. Nothing is executed here.
+what those totals do not tell apart, comes from the rows. Values are never written into the SQL. Nothing is executed
+here.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ Statement = tuple[str, list[Argument]]
 class Speech(msgspec.Struct, frozen=True):
     """How a database says what differs. mark: a parameter by its number, with its type. moment: one that is Unix
     seconds. date: one that is `2026-11-21`. row_day, row_hour: of a row's time, for grouping; shown_day, shown_hour:
-    those as text. month: of a day, as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time as Unix seconds. lists:
-    a column of JSON as text."""
+    those as text. month: of a day, as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time
+    as Unix seconds. lists: a column of JSON as text."""
 
     mark: Callable[[int, Literal["text", "float8", "bigint"]], str]
     moment: Callable[[int], str]
