@@ -28,6 +28,7 @@ TITLES: Final = {
     "ollama": "Ollama",
 }
 _EFFECTS: Final = {"hint": "left out", "changed": "changed", "meaning": "**not eligible**"}
+_PAGE: Final = re.compile(r"[#?]|, (?!docs/)")
 _WEIGHT: Final = {"hint": 0, "changed": 1, "meaning": 2}
 
 HEAD: Final = """\
@@ -55,6 +56,10 @@ An empty cell: carried in every case that has the field. `left out` and `changed
 eligible**: the provider is not asked, because the request needs the field; with `or`, it depends on the value or on
 what is known of the model."""
 
+SOURCES: Final = """\
+## Where the cases come from
+
+Pages of providers and of their SDKs, and how many cases follow each. Section and date stand in the file of the case."""
 SAID: Final = """\
 ## What of a reply has no room
 
@@ -155,6 +160,21 @@ def unsaid() -> list[str]:
     return rows
 
 
+def sources() -> list[str]:
+    rows = ["| dialect | published | written | pages |", "|---|---|---|---|"]
+    for name in providers():
+        pages: dict[str, int] = defaultdict(int)
+        paths = [path for path in (GOLDEN / name).glob("*.json") if ".to." not in path.name]
+        told = [read(path)["source"] for path in paths]
+        for source in told:
+            if not source.startswith("written here"):
+                pages[_PAGE.split(source)[0]] += 1
+        ours = len(told) - sum(pages.values())
+        listed = ", ".join(f"{page} ({count})" for page, count in sorted(pages.items()))
+        rows.append(f"| {TITLES[name]} | {len(told) - ours} | {ours} | {listed} |")
+    return rows
+
+
 def page() -> str:
     paths = [path for name in providers() for path in (GOLDEN / name).glob("*.json") if ".to." not in path.name]
     ours = sum(read(path)["source"].startswith("written here") for path in paths)
@@ -171,7 +191,7 @@ def page() -> str:
     ]
     for client in CLIENTS:
         lines += ["", f"### {TITLES[client]} clients", "", *table(client)]
-    lines += ["", *SAID.splitlines(), "", *unsaid()]
+    lines += ["", *SAID.splitlines(), "", *unsaid(), "", *SOURCES.splitlines(), "", *sources()]
     return "\n".join(lines) + "\n"
 
 

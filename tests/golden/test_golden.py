@@ -49,4 +49,5 @@ def test_every_case_says_where_and_when_it_was_read() -> None:
 
 @pytest.mark.parametrize("dialect", list(MINIMUM))
 def test_a_finished_dialect_has_its_number_of_cases(dialect: str) -> None:
-    assert len(cases(dialect)) >= MINIMUM[dialect]
+    published = [path for path in cases(dialect) if not load(path).source.startswith("written here")]
+    assert len(published) >= MINIMUM[dialect]

@@ -63,9 +63,15 @@ class _Cited(msgspec.Struct, gc=False):
     snippet: object = None
 
 
+_CITED: Final = msgspec.json.Decoder(_Cited)
+
+
 class Source(msgspec.Struct):
-    document: _Cited | None = None
-    tool_output: _Cited | None = None
+    """document, tool_output: undecoded, so that an odd one does not cost the reply."""
+
+    id: str | None = None
+    document: msgspec.Raw = msgspec.Raw()
+    tool_output: msgspec.Raw = msgspec.Raw()
 
 
 class CohereCitation(msgspec.Struct):
@@ -149,11 +155,11 @@ class Assembly:
         start, end = citation.start, citation.end
         placed = start is not None and end is not None and 0 <= start <= end
         for source in citation.sources or [Source()]:
-            cited = source.document or source.tool_output or _Cited()
+            url, title, quote = _told(source)
             found = Citation(
-                url=_text(cited.url),
-                title=_text(cited.title),
-                quote=_text(cited.text) or _text(cited.snippet),
+                url=url,
+                title=title,
+                quote=quote,
                 start=start if placed and start is not None else -1,
                 end=end if placed and end is not None else -1,
             )
@@ -186,6 +192,20 @@ def token_logprobs(found: Logprobs | None) -> tuple[TokenLogprob, ...]:
     if found is None or not found.text or not found.logprobs:
         return ()
     return (TokenLogprob(found.text, sum(found.logprobs)),)
+
+
+def _told(source: Source) -> tuple[str, str, str]:
+    """Address, title and words of a source. What a tool said seldom has members of these names: then it is told whole,
+    under the source's id."""
+    raw = source.document or source.tool_output
+    try:
+        cited = _CITED.decode(raw) if raw else _Cited()
+    except (msgspec.MsgspecError, RecursionError):
+        cited = _Cited()
+    url, title, quote = _text(cited.url), _text(cited.title), _text(cited.text) or _text(cited.snippet)
+    if not (url or title or quote):
+        return "", source.id or "", str(memoryview(raw), "utf-8", "replace")
+    return url, title, quote
 
 
 def _text(value: object) -> str:

@@ -25,10 +25,13 @@ class _Message(msgspec.Struct):
 
 
 class _Reply(msgspec.Struct):
+    """meta: where the counts of some replies are, and of all of the API's other operations."""
+
     id: str | None = None
     finish_reason: str | None = None
     message: _Message | str | None = None
     usage: CohereUsage | None = None
+    meta: CohereUsage | None = None
     logprobs: list[Logprobs] | None = None
 
 
@@ -60,7 +63,7 @@ def read_reply(body: bytes, headers: Headers) -> Answer:
     for citation in message.citations or ():
         assembly.cite(citation, events)
     assembly.finish(reply.finish_reason, events)
-    events.append(End(of_cohere(reply.usage)))
+    events.append(End(of_cohere(reply.usage or reply.meta)))
     answer = fold(events)
     logprobs = tuple(one for item in reply.logprobs or () for one in token_logprobs(item))
     if logprobs:
