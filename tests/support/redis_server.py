@@ -24,6 +24,9 @@ from tests.support.loopback import unused_port
 BOUND: Final = 20.0
 LOOK_AGAIN: Final = 0.01
 KINDS: Final = ("redis", "valkey")
+_IN_MEMORY: Final = ("--save", "", "--appendonly", "no")
+_AT_ONCE: Final = ("--repl-diskless-sync-delay", "0")
+"""A primary waits five seconds for more replicas to come, unless it is told not to."""
 
 
 def binary_of(kind: str) -> Path | None:
@@ -66,7 +69,7 @@ class RedisServer:
         self._tls = tls
         port = ("--port", "0", "--tls-port", str(self.port)) if tls else ("--port", str(self.port))
         secret = ("--requirepass", password) if password else ()
-        memory = () if config is not None else ("--save", "", "--appendonly", "no")
+        memory = () if config is not None else (*_IN_MEMORY, *_AT_ONCE)
         self._arguments = (*([str(config)] if config is not None else []), *memory, *port, *secret, *options)
         self._process: subprocess.Popen[bytes] | None = None
 
