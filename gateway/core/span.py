@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 _SPAN_IDS: Final = (1 << 64) - 1
+_BEHIND: Final = 1 << 32
+"""Beyond the attempts that an exchange can have."""
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +28,10 @@ class Span(msgspec.Struct, frozen=True, gc=False):
         """The span id of an attempt; number: from 1. It follows from the exchange's own, so that what goes out before
         an attempt has ended and what is told of it later agree without being kept."""
         return (self.span_id + number) & _SPAN_IDS or 1
+
+    def behind(self) -> Span:
+        """Of the request that is made behind this one's back and on its account, once at most."""
+        return Span(self.trace_id, self.of_attempt(_BEHIND), self.span_id, self.sampled, self.state)
 
     def header(self, number: int) -> str:
         """The `traceparent` that an attempt goes out with."""

@@ -48,9 +48,10 @@ class Way(msgspec.Struct, frozen=True):
 
 class Translation:
     """One request as it was written for one target, and the way back of its reply. body and losses: what goes
-    upstream, and what does not. unsaid: what of the whole reply does not come back."""
+    upstream, and what does not. unsaid: what of the whole reply does not come back. model: that answered, as the
+    provider says in its whole reply, or ``."""
 
-    __slots__ = ("_echo", "_format_tool", "body", "losses", "unsaid", "way")
+    __slots__ = ("_echo", "_format_tool", "body", "losses", "model", "unsaid", "way")
 
     further: tuple[bytes, ...] = ()
 
@@ -59,6 +60,7 @@ class Translation:
         self.body = encoded.body
         self.losses = encoded.losses
         self.unsaid: tuple[Loss, ...] = ()
+        self.model = ""
         self._format_tool = encoded.format_tool
         self._echo = echo
 
@@ -78,6 +80,7 @@ class Translation:
     def _answer(self, body: bytes, headers: Headers) -> Answer:
         way = self.way
         answer = way.provider.codec.read_reply(body, headers)
+        self.model = answer.model
         if self._format_tool:
             answer = without_tool(answer, self._format_tool)
         self.unsaid = unsaid(answer, way.client.codec.room)

@@ -22,7 +22,7 @@ from gateway.dialects.whole import A, Q, WholeCodec
 class WholeTranslation:
     """One request as it was written for one target, and the way back of its reply (see translate.Translation)."""
 
-    __slots__ = ("_answer", "body", "further", "losses", "way")
+    __slots__ = ("_answer", "body", "further", "losses", "model", "way")
 
     stream_type = b"application/json"
     unsaid: tuple[Loss, ...] = ()
@@ -32,21 +32,23 @@ class WholeTranslation:
         way: WholeWay,
         encoded: Encoded,
         losses: tuple[Loss, ...],
-        answer: Callable[[bytes, Headers], tuple[bytes, Usage | None]],
+        answer: Callable[[bytes, Headers], tuple[bytes, Usage | None, str]],
     ) -> None:
         self.way = way
         self.body = encoded.body
         self.further = encoded.further
         self.losses = losses
+        self.model = ""
         self._answer = answer
 
     def reply(self, body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
         """A provider's reply for the client, and its usage. Raises UpstreamFault("malformed")."""
-        return self._answer(body, headers)
+        told, usage, self.model = self._answer(body, headers)
+        return told, usage
 
     def unfolded(self, body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
         """The same: a client that asked for a stream of what has none gets it whole."""
-        return self._answer(body, headers)
+        return self.reply(body, headers)
 
     def stream(self, headers: Headers) -> StreamTranslation:
         """There is none."""
@@ -83,9 +85,9 @@ def _between(
         request = client.read_request(body, call)
         encoded = provider.write_request(request, way.facts)
 
-        def answer(body: bytes, headers: Headers) -> tuple[bytes, Usage | None]:
+        def answer(body: bytes, headers: Headers) -> tuple[bytes, Usage | None, str]:
             told = provider.read_reply(body, headers, request)
-            return client.write_reply(told, request, echo), told.usage
+            return client.write_reply(told, request, echo), told.usage, told.model
 
         return WholeTranslation(way, encoded, merged((*request.lost, *encoded.losses)), answer)
 

@@ -144,6 +144,7 @@ class Dispatch:
         else:
             headers = for_foreign_client(upstream.headers, b"application/json")
             body, exchange.usage = flight.translation.reply(body, upstream.headers)
+            flight.attempt.answered = flight.translation.model
             if flight.translation.unsaid:
                 exchange.losses += labels(flight.translation.unsaid)
         now = self._now()
@@ -230,6 +231,7 @@ class Dispatch:
         if bad_body(exchange.call, _content_type(upstream.headers), body):
             raise UpstreamFault("unavailable", "The reply was neither a stream nor JSON.", status=upstream.status)
         first, exchange.usage = translation.unfolded(body, upstream.headers)
+        flight.attempt.answered = translation.model
         exchange.losses += labels(translation.unsaid)
         now = self._now()
         exchange.first_byte = now

@@ -9,8 +9,12 @@ import pytest
 from gateway.telemetry import conventions as c
 from gateway.telemetry.spans import FinishedSpan
 from gateway.telemetry.traces import Traces
+from tests.support.caches import CHAT, caching
 from tests.support.house import ALPHA, BETA, HOUSE, OPENAI, Serve, Served, chat
 from tests.support.scripted import chat_reply, chat_stream, hang, ok, status, stream
+from tests.support.speakers import CLIENTS
+from tests.support.speakers import HOUSE as SPEAKING
+from tests.support.speakers import PROVIDERS as SPEAKERS
 
 PATH = "/router/duo/v1/chat/completions"
 TRACED = HOUSE + "traces: {propagate-to: [alpha]}\nserver: {logging: {requests: all}}\n"
@@ -217,3 +221,34 @@ async def test_a_reload_keeps_what_waits_where_traces_stay_the_same(serve: Serve
     assert await served.rewrite(TRACED.replace("requests: all", "requests: none"))
 
     assert len(taken(served)) == 2
+
+
+async def test_what_is_fetched_behind_a_stale_answer_is_below_it_and_told_of_the_trace(serve: Serve) -> None:
+    served = serve(caching("max-age=60, stale-while-revalidate=30", top="traces: {propagate-to: [alpha]}\n"))
+    served.upstream.on(ALPHA, ok(chat_reply("old")), ok(chat_reply("new")))
+    await served.client.post(CHAT, chat())
+    await asyncio.sleep(70)
+    taken(served)
+    await served.client.post(CHAT, chat(), traceparent())
+    await asyncio.sleep(1)
+    spans = {span.parent: span for span in taken(served)}
+    stale = spans[int(PARENT, 16)]
+    refetch = spans[stale.span_id]
+    attempt = spans[refetch.span_id]
+    assert (stale.kind, refetch.kind, attempt.kind) == ("server", "server", "client")
+    assert {one.trace_id for one in spans.values()} == {int(TRACE, 16)}
+    assert served.upstream.last.headers["traceparent"] == f"00-{TRACE}-{attempt.span_id:016x}-01"
+    assert served.upstream.last.headers["tracestate"] == "shop=7"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_translated_reply_names_the_model_that_answered(serve: Serve, streamed: bool) -> None:
+    (client,) = (one for one in CLIENTS if one.name == "anthropic")
+    (provider,) = (one for one in SPEAKERS if one.name == "openai-responses")
+    served = serve(f"{SPEAKING}\ntraces: {{}}\n")
+    # Whole, where a stream was asked for too.
+    served.upstream.on(provider.host, provider.whole("Hello there"))
+    path = f"/router/{provider.router}{client.path('m-1', streamed)}"
+    assert (await served.client.post(path, client.ask("m-1", stream=streamed))).status == 200
+    _, attempt = taken(served)
+    assert attempt.attributes[c.RESPONSE_MODEL] == "gpt-4o"
