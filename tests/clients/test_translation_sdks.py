@@ -14,7 +14,7 @@ from anthropic.types import AssistantMessageParam, MessageParam, ToolParam
 from google import genai
 from google.genai import types
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
-from openai.types.responses import FunctionToolParam, ResponseInputParam
+from openai.types.responses import FunctionToolParam, ResponseInputImageParam, ResponseInputParam
 from pydantic import BaseModel
 
 from tests.clients.conftest import KEYS
@@ -215,6 +215,28 @@ class TestResponses:
         assert create(model="gpt-4o", input=items, tools=self.TOOLS).output_text == "It rains in Oslo."
 
     @others("openai-responses")
+    def test_tools_in_a_stream(self, openai_at: dict[str, openai.OpenAI], provider: str) -> None:
+        with openai_at[provider].responses.stream(
+            model="gpt-4o", input="what is the weather", tools=self.TOOLS
+        ) as stream:
+            final = stream.get_final_response()
+        (call,) = [item for item in final.output if item.type == "function_call"]
+        assert json.loads(call.arguments) == {"city": "Oslo"}
+
+    @others("openai-responses")
+    def test_an_image(self, openai_at: dict[str, openai.OpenAI], provider: str) -> None:
+        picture: ResponseInputImageParam = {
+            "type": "input_image",
+            "detail": "auto",
+            "image_url": f"data:image/png;base64,{PICTURE}",
+        }
+        reply = openai_at[provider].responses.create(
+            model="gpt-4o",
+            input=[{"role": "user", "content": [{"type": "input_text", "text": "picture"}, picture]}],
+        )
+        assert reply.output_text == "A single dot."
+
+    @others("openai-responses")
     def test_structured_output(self, openai_at: dict[str, openai.OpenAI], provider: str) -> None:
         reply = openai_at[provider].responses.parse(model="gpt-4o", input="Where? as JSON", text_format=Place)
         assert reply.output_parsed == Place(city="Oslo")
@@ -256,6 +278,18 @@ class TestMessages:
         second = create(model="claude-sonnet-5", max_tokens=50, messages=messages, tools=self.TOOLS)
         assert second.content[0].type == "text"
         assert second.content[0].text == "It rains in Oslo."
+
+    @others("anthropic")
+    def test_tools_in_a_stream(self, anthropic_at: dict[str, anthropic.Anthropic], provider: str) -> None:
+        with anthropic_at[provider].messages.stream(
+            model="claude-sonnet-5",
+            max_tokens=50,
+            messages=[{"role": "user", "content": "what is the weather"}],
+            tools=self.TOOLS,
+        ) as stream:
+            final = stream.get_final_message()
+        (use,) = [block for block in final.content if block.type == "tool_use"]
+        assert use.input == {"city": "Oslo"}
 
     @others("anthropic")
     def test_an_image(self, anthropic_at: dict[str, anthropic.Anthropic], provider: str) -> None:
@@ -323,6 +357,17 @@ class TestGenerate:
         told = types.Content(role="user", parts=[types.Part(function_response=answer)])
         second = generate(model="gemini-2.5-flash", contents=[asked, said, told], config=config)
         assert second.text == "It rains in Oslo."
+
+    @others("gemini")
+    def test_tools_in_a_stream(self, genai_at: dict[str, genai.Client], provider: str) -> None:
+        config = types.GenerateContentConfig(
+            tools=[self.TOOLS], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True)
+        )
+        pieces = genai_at[provider].models.generate_content_stream(
+            model="gemini-2.5-flash", contents="what is the weather", config=config
+        )
+        (call,) = [call for piece in pieces for call in piece.function_calls or ()]
+        assert (call.name, call.args) == ("get_weather", {"city": "Oslo"})
 
     @others("gemini")
     def test_an_image(self, genai_at: dict[str, genai.Client], provider: str) -> None:
