@@ -51,7 +51,7 @@ def ledger_layers(spec: sp.Spec, sinks: Sinks) -> list[Layer]:
     writer = sinks.get("ledger")
     if spec.ledger is None or spec.ledger.on_full == "drop" or not isinstance(writer, LedgerWriter):
         return []
-    return [unhurried(writer.is_full, writer.room)]
+    return [unhurried(writer)]
 
 
 def ledger_secrets(spec: sp.Spec) -> list[str]:

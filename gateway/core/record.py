@@ -11,8 +11,6 @@ import msgspec
 from gateway.core.exchange import Dialect, Operation, Outcome
 from gateway.core.usage import Usage
 
-NOTHING_USED = Usage()
-
 
 class AttemptRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One try upstream. key: the name of the provider's key. seconds: how long it took. fault: what went wrong, or

@@ -8,6 +8,8 @@ of their own.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -30,6 +32,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> int:
         return self.input + self.output
+
+
+NOTHING_USED: Final = Usage()
+"""Of a reply that nobody was asked for. It is told from a provider's own zeros by being this very object."""
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):

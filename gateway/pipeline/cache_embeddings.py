@@ -16,11 +16,11 @@ import msgspec
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Call, Exchange, Handler, Headers, Reply, Spared
-from gateway.core.usage import Usage
+from gateway.core.usage import NOTHING_USED, Usage
 from gateway.dialects.cache_key import key_of, stored_name
 from gateway.dialects.replay.pieces import Members
 from gateway.pipeline.cache_question import Asked
-from gateway.pipeline.cache_reply import NOTHING_USED, TOLD, Result, kept_of, spared_by
+from gateway.pipeline.cache_reply import TOLD, Result, kept_of, spared_by
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
 from gateway.runtime import Runtime
 from gateway.store.cache_entry import Entry, decode, encode

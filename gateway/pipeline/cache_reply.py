@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from gateway.core.exchange import Call, Exchange, Headers, Reply, Spared
-from gateway.core.usage import Usage
+from gateway.core.usage import NOTHING_USED, Usage
 from gateway.dialects.replay.forms import CONTENT_TYPES, Form, in_wanted_form, wanted_form
 from gateway.dialects.replay.pieces import Unfoldable
 from gateway.pipeline.cache_question import Question
@@ -21,7 +21,6 @@ _WORDS: Final[tuple[tuple[Result, bytes], ...]] = (
 )  # fmt: skip
 SAID: Final = {result: word.decode() for result, word in _WORDS}
 TOLD: Final[dict[Result, tuple[bytes, bytes]]] = {result: (b"x-gateway-cache", word) for result, word in _WORDS}
-NOTHING_USED: Final = Usage()
 _KEPT: Final = frozenset((b"content-type", b"x-gateway-provider", b"x-gateway-model", b"x-gateway-dropped"))
 
 

@@ -20,13 +20,14 @@ from gateway.core.clock import Clock
 from gateway.core.errors import GatewayError, UpstreamFault
 from gateway.core.exchange import Exchange, Handler, Layer, Reply
 from gateway.core.trace import CacheNote
+from gateway.core.usage import NOTHING_USED
 from gateway.dialects.replay.forms import wanted_form
 from gateway.dialects.replay.storable import is_storable
 from gateway.pipeline.cache_embeddings import EmbeddingCache
 from gateway.pipeline.cache_errors import copy_of, is_everybodys, is_upstreams
 from gateway.pipeline.cache_flight import Flight
 from gateway.pipeline.cache_question import OPERATIONS, Asked, Memory, Question, Questions, bypass_of
-from gateway.pipeline.cache_reply import NOTHING_USED, SAID, TOLD, Result, form_of, given, kept_of
+from gateway.pipeline.cache_reply import SAID, TOLD, Result, form_of, given, kept_of
 from gateway.pipeline.settlement import Settlement
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error, written
 from gateway.runtime import Runtime
@@ -447,4 +448,5 @@ def _again(exchange: Exchange, started: float, wall: float) -> Exchange:
         rule=exchange.rule,
         chosen=exchange.chosen,
         likely=exchange.likely,
+        span=exchange.span.behind() if exchange.span is not None else None,
     )

@@ -29,10 +29,10 @@ _OTHERWISE: Final[frozenset[Operation]] = frozenset(("images", "audio", "rerank"
 class Pricing:
     """Prices exchanges under one config."""
 
-    __slots__ = ("_estimator", "_log", "_metrics", "_price", "_told")
+    __slots__ = ("_estimator", "_log", "_metrics", "_prices", "_told")
 
     def __init__(self, prices: PriceBook, estimator: Estimator, metrics: Metrics, log: Log) -> None:
-        self._price = prices.price
+        self._prices = prices.found
         self._estimator = estimator
         self._metrics = metrics
         self._log = log
@@ -42,20 +42,21 @@ class Pricing:
         """Fill in cost, price_source, saved and saved_by."""
         spared = exchange.spared
         if spared is not None and spared.usage is not None:
-            price = self._price(spared.provider, spared.model)
+            price = self._prices[spared.provider, spared.model]
             if price is not None:
                 self._save(exchange, price.cost(spared.usage, exchange.wall), "cache")
         attempts = exchange.attempts
         if not attempts or exchange.outcome == "error":
             exchange.cost = 0
             return
-        self._estimator.guess(exchange)
+        if exchange.usage is None:
+            self._estimator.guess(exchange)
         usage = used_by(exchange)
         used = usage.input or usage.output
         if not used and _is_nothing(exchange):
             exchange.cost = 0
             return
-        price = self._price(exchange.provider, exchange.model)
+        price = self._prices[exchange.provider, exchange.model]
         unknown = not used or (exchange.usage is None and exchange.call.operation in _OTHERWISE)
         if price is None or (unknown and price.source != LOCAL):
             self._tell_unpriced(exchange)
@@ -73,7 +74,7 @@ class Pricing:
 
     def _dearer(self, exchange: Exchange, usage: Usage) -> int:
         """What the model that the client named would have cost for the same tokens; 0 where that is not known."""
-        price = self._price("", exchange.call.model)
+        price = self._prices["", exchange.call.model]
         return 0 if price is None else price.cost(usage, exchange.wall)
 
     def _tell_unpriced(self, exchange: Exchange) -> None:

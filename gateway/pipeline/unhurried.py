@@ -6,8 +6,8 @@ A ledger that may drop rows has no such layer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable
+from typing import Final, Protocol
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Exchange, Handler, Layer, Reply
@@ -16,14 +16,24 @@ LONGEST: Final = 10.0
 """Seconds."""
 
 
-def unhurried(is_full: Callable[[], bool], room: Callable[[], Awaitable[None]]) -> Layer:
-    """is_full: whether a row would not fit. room: returns when one does."""
+class Room(Protocol):
+    """is_full: whether a row would not fit; an attribute, as every request looks at it."""
+
+    is_full: bool
+
+    async def room(self) -> None:
+        """Returns when one does."""
+        ...
+
+
+def unhurried(rows: Room) -> Layer:
+    """rows: of the ledger."""
 
     def layer(inner: Handler) -> Handler:
         async def wait(exchange: Exchange) -> Reply:
             try:
                 async with asyncio.timeout(LONGEST):
-                    await room()
+                    await rows.room()
             except TimeoutError:
                 raise GatewayError(
                     "ledger_full",
@@ -33,7 +43,7 @@ def unhurried(is_full: Callable[[], bool], room: Callable[[], Awaitable[None]]) 
             return await inner(exchange)
 
         def handle(exchange: Exchange) -> Awaitable[Reply]:
-            return wait(exchange) if is_full() else inner(exchange)
+            return wait(exchange) if rows.is_full else inner(exchange)
 
         return handle
 

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from gateway.core.exchange import Call, Exchange, Operation
-from gateway.core.usage import Estimate, Usage
+from gateway.core.usage import NOTHING_USED, Estimate, Usage
 
 BYTES_A_TOKEN: Final = 4
 """English prose has four to five, code and JSON three to four; a letter beyond ASCII has two or three bytes and more
@@ -148,11 +148,11 @@ def used_by(exchange: Exchange) -> Usage:
     no provider bills that. Else what the provider has reported, as far as it came; where it reported nothing, the
     estimate."""
     if not exchange.attempts or exchange.outcome == "error":
-        return Usage()
+        return NOTHING_USED
     last = exchange.attempts[-1]
     if last.fault is not None and not last.first_byte:
         # Gone while the next attempt was waited for.
-        return Usage()
+        return NOTHING_USED
     if exchange.usage is not None:
         return exchange.usage
     estimate = exchange.estimate or _NOTHING

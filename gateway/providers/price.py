@@ -69,14 +69,15 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
         cached = max(cached, 0)
         total += max(fresh - cached, 0) * self.input + cached * self.cached
         said = usage.output
-        for tokens, rate in (
-            (usage.reasoning, self.reasoning),
-            (usage.audio_output, self.audio_output),
-            (usage.image_output, self.image_output),
-        ):
-            if rate is not None and tokens:
-                said -= tokens
-                total += tokens * rate
+        if usage.reasoning or usage.audio_output or usage.image_output:
+            for tokens, rate in (
+                (usage.reasoning, self.reasoning),
+                (usage.audio_output, self.audio_output),
+                (usage.image_output, self.image_output),
+            ):
+                if rate is not None and tokens:
+                    said -= tokens
+                    total += tokens * rate
         return total + max(said, 0) * self.output
 
 

@@ -7,7 +7,7 @@ is found is remembered, so that a request only looks up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -45,31 +45,40 @@ class Override(msgspec.Struct, frozen=True):
     factor: Decimal | None = None
 
 
+class _Found(dict[tuple[str, str], Price | None]):
+    """By provider and model; what is not there yet is looked for. One that is there costs no call of Python."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[str, str], Price | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, key: tuple[str, str]) -> Price | None:
+        # Names come from clients.
+        if len(self) >= REMEMBERED:
+            self.clear()
+        found = self[key] = self._find(*key)
+        return found
+
+
 class PriceBook:
     """All prices that hold under a config. overrides: one of a name counts before patterns, and of these the
-    longest."""
+    longest. found: `price` for who is on the path of every request."""
 
-    __slots__ = ("_found", "_overrides")
+    __slots__ = ("_overrides", "found")
 
     def __init__(self, overrides: Sequence[Override] = ()) -> None:
         by_provider: dict[str, list[Override]] = {}
         for one in sorted(overrides, key=lambda one: (_is_pattern(one.model), -len(one.model))):
             by_provider.setdefault(one.provider, []).append(one)
         self._overrides: Final[Mapping[str, Sequence[Override]]] = by_provider
-        self._found: dict[tuple[str, str], Price | None] = {}
+        self.found: Final = _Found(self._find)
 
     def price(self, provider: str, model: str) -> Price | None:
         """The price of a model, None where it is not known. provider: `` where none has been chosen: the model's own,
         by `provider/model` or by its name."""
-        key = provider, model
-        try:
-            return self._found[key]
-        except KeyError:
-            # Names come from clients.
-            if len(self._found) >= REMEMBERED:
-                self._found.clear()
-            found = self._found[key] = self._find(provider, model)
-            return found
+        return self.found[provider, model]
 
     def cost(self, provider: str, model: str, usage: Usage, when: float = 0.0) -> int | None:
         """In nano-USD, rounded up; None where the price is not known. when: Unix seconds."""

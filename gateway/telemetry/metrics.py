@@ -161,7 +161,9 @@ class Metrics:
 
     def count_cost(self, router: str, provider: str, model: str, nano: int) -> None:
         """What a request has cost."""
-        key = self._bounded(self._costs, (router, provider, model))
+        key = (router, provider, model)
+        if key not in self._costs:
+            key = self._bounded(self._costs, key)
         self._costs[key] = self._costs.get(key, 0) + nano
         self.total_cost += nano
 

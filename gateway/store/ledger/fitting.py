@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.core.record import NOTHING_USED, Record
-from gateway.core.usage import Usage
+from gateway.core.record import Record
+from gateway.core.usage import NOTHING_USED, Usage
 
 MOST_TOKENS: Final = 10**12
 """Of one kind in one request. Far more than any model reads, and thousands of such rows still add up in 64 bits."""

@@ -35,14 +35,16 @@ _SLOW: Final = 1.0
 
 
 class _Batch:
-    """rows: to be brought. safe: the ids of those that are on disk already. segment: where, if in its own. keeps:
-    the segment has rows that are not among these. began: clock seconds of the first row."""
+    """rows: to be brought. fit: so many of them are known to fit into columns. safe: the ids of those that are on disk
+    already. segment: where, if in its own. keeps: the segment has rows that are not among these. began: clock seconds
+    of the first row."""
 
-    __slots__ = ("began", "keeps", "rows", "safe", "segment")
+    __slots__ = ("began", "fit", "keeps", "rows", "safe", "segment")
 
     def __init__(self) -> None:
         self.began = 0.0
         self.rows: list[Record] = []
+        self.fit = 0
         self.safe: set[str] = set()
         self.segment: Segment | None = None
         self.keeps = False
@@ -54,7 +56,8 @@ class _Batch:
 
 class LedgerWriter:
     """batch: seconds that rows are gathered. queue: rows in memory at most. drops: what is too much is lost; else
-    `is_full` tells that no more should come. retention: seconds, None for ever. monotonic, wall: clock seconds."""
+    `is_full` tells that no more requests should come. retention: seconds, None for ever. monotonic, wall: clock
+    seconds."""
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class LedgerWriter:
         self._next = _Batch()
         self._in_hand: dict[int, _Batch] = {}
         self._waiting = 0
+        self.is_full = False
         self._spill: Segment | None = None
         self._putting = asyncio.Lock()
         self._filled = asyncio.Event()
@@ -114,11 +118,11 @@ class LedgerWriter:
 
     def write(self, record: Record, exchange: Exchange) -> None:
         """Take one. Raises nothing."""
-        row = fitted(record)
-        if row is not record and is_clamped(record, row):
-            self._count("clamped", 1)
         batch = self._next
-        is_safe = exchange.charged and self._protect(batch, row)
+        is_safe = False
+        if exchange.charged:
+            record = self._fitted(record)
+            is_safe = self._protect(batch, record)
         if self._waiting >= self._queue and (self._drops or self._closed):
             if is_safe:
                 batch.keeps = True
@@ -128,10 +132,12 @@ class LedgerWriter:
                 self._lose(1)
             return
         if self._closed:
-            self._put_away_late(row)
+            self._put_away_late(self._fitted(record))
             return
-        batch.rows.append(row)
+        batch.rows.append(record)
         self._waiting += 1
+        if self._waiting >= self._queue:
+            self._tell_full()
         size = len(batch.rows)
         if size == 1:
             batch.began = self._monotonic()
@@ -157,7 +163,7 @@ class LedgerWriter:
             except SpoolFull:
                 self._lose(len(batch.rows))
         self._in_hand.clear()
-        self._waiting = 0
+        self._leave(self._waiting)
         self._seal_spill()
         with contextlib.suppress(LedgerDown, TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
@@ -171,13 +177,9 @@ class LedgerWriter:
         aside = self._spool.set_aside()
         return f"the ledger's spool has {aside} files with rows that were set aside" if aside else None
 
-    def is_full(self) -> bool:
-        """Whether new requests should wait: there is room for no more rows, and none may be lost."""
-        return not self._drops and self._waiting >= self._queue
-
     async def room(self) -> None:
         """Returns when there is room again."""
-        while self.is_full():
+        while self.is_full:
             self._room.clear()
             await self._room.wait()
 
@@ -190,6 +192,27 @@ class LedgerWriter:
         yield "gateway_ledger_queue_rows", (), self._waiting
         yield "gateway_ledger_spool_bytes", (), self._spool.size()
         yield "gateway_ledger_lag_seconds", (), now - since if since else 0.0
+
+    def _tell_full(self) -> None:
+        """New requests should wait where there is room for no more rows, and none may be lost."""
+        self.is_full = not self._drops and self._waiting >= self._queue
+
+    def _leave(self, rows: int) -> None:
+        """So many wait no more."""
+        self._waiting -= rows
+        self._tell_full()
+        self._room.set()
+
+    def _fitted(self, record: Record) -> Record:
+        row = fitted(record)
+        if row is not record and is_clamped(record, row):
+            self._count("clamped", 1)
+        return row
+
+    def _fit(self, batch: _Batch) -> None:
+        """Not when a row comes, which is on the path of its request: many at once take half the time."""
+        batch.rows[batch.fit :] = map(self._fitted, batch.rows[batch.fit :])
+        batch.fit = len(batch.rows)
 
     def _protect(self, batch: _Batch, row: Record) -> bool:
         """Write a row through to the system, at once."""
@@ -208,6 +231,7 @@ class LedgerWriter:
 
     def _take(self) -> _Batch:
         batch, self._next = self._next, _Batch()
+        self._fit(batch)
         self._filled.clear()
         self._in_hand[id(batch)] = batch
         return batch
@@ -215,8 +239,7 @@ class LedgerWriter:
     def _end(self, batch: _Batch) -> None:
         """Its rows are where they belong."""
         self._in_hand.pop(id(batch), None)
-        self._waiting -= len(batch.rows)
-        self._room.set()
+        self._leave(len(batch.rows))
 
     async def _open(self) -> None:
         try:
@@ -323,8 +346,9 @@ class LedgerWriter:
             return
         loose = batch.loose()
         self._in_hand.pop(id(batch), None)
-        self._waiting -= len(batch.rows) - len(loose)
+        self._leave(len(batch.rows) - len(loose))
         self._next.rows[:0] = loose
+        self._next.fit = 0
         self._next.began = batch.began
         self._filled.set()
 

@@ -13,11 +13,8 @@ from tests.support.virtual_time import elapsed
 
 class Ledger:
     def __init__(self, *, full: bool) -> None:
-        self.full = full
+        self.is_full = full
         self.has_room = asyncio.Event()
-
-    def is_full(self) -> bool:
-        return self.full
 
     async def room(self) -> None:
         await self.has_room.wait()
@@ -29,13 +26,13 @@ async def answer(exchange: Exchange) -> Reply:
 
 async def test_a_request_goes_on_where_there_is_room() -> None:
     ledger = Ledger(full=False)
-    assert (await unhurried(ledger.is_full, ledger.room)(answer)(an_exchange())).status == 200
+    assert (await unhurried(ledger)(answer)(an_exchange())).status == 200
     assert elapsed() == 0
 
 
 async def test_a_request_waits_for_room() -> None:
     ledger = Ledger(full=True)
-    asking = asyncio.ensure_future(unhurried(ledger.is_full, ledger.room)(answer)(an_exchange()))
+    asking = asyncio.ensure_future(unhurried(ledger)(answer)(an_exchange()))
     await asyncio.sleep(LONGEST / 2)
     assert not asking.done()
     ledger.has_room.set()
@@ -45,6 +42,6 @@ async def test_a_request_waits_for_room() -> None:
 async def test_a_request_is_refused_when_there_is_none_for_long() -> None:
     ledger = Ledger(full=True)
     with pytest.raises(GatewayError) as refused:
-        await unhurried(ledger.is_full, ledger.room)(answer)(an_exchange())
+        await unhurried(ledger)(answer)(an_exchange())
     assert (refused.value.code, refused.value.status, refused.value.retry_after) == ("ledger_full", 503, LONGEST)
     assert elapsed() == LONGEST

@@ -188,7 +188,7 @@ def test_what_is_remembered_is_bounded() -> None:
     book = PriceBook()
     for number in range(REMEMBERED + 10):
         book.price("openai", f"made-up-{number}")
-    assert len(book._found) <= REMEMBERED
+    assert len(book.found) <= REMEMBERED
 
 
 def test_near_names_are_told() -> None:

@@ -13,7 +13,8 @@ from typing import Final
 import pytest
 
 from gateway.core.exchange import Call, Exchange
-from gateway.core.record import NOTHING_USED, Record
+from gateway.core.record import Record
+from gateway.core.usage import NOTHING_USED
 from gateway.policy.sampling import Sampling
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics

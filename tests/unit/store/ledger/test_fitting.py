@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gateway.core.record import NOTHING_USED, AttemptRecord, Record
-from gateway.core.usage import Usage
+from gateway.core.record import AttemptRecord, Record
+from gateway.core.usage import NOTHING_USED, Usage
 from gateway.store.ledger.columns import COLUMNS, record_of, row_of
 from gateway.store.ledger.fitting import LONGEST, MOST_MONEY, MOST_TOKENS, fitted, is_clamped
 from tests.support.records import a_record, records

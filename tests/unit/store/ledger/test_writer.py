@@ -256,10 +256,10 @@ async def test_requests_wait_where_nothing_may_be_dropped(tmp_path: Path) -> Non
     (tmp_path / "spool").write_text("")
     async with at_work(Desk(tmp_path, queue=100, drops=False)) as desk:
         desk.database.is_away = True
-        assert not desk.writer.is_full()
+        assert not desk.writer.is_full
         # What is under way when it fills up is kept all the same.
         desk.write(records(120))
-        assert desk.writer.is_full()
+        assert desk.writer.is_full
         waiting = asyncio.ensure_future(desk.writer.room())
         await asyncio.sleep(5.0)
         assert not waiting.done()
