@@ -96,6 +96,12 @@ CODES: Final[dict[str, Code]] = {
 }
 
 
+REFUSED: Final = frozenset(
+    ("rate_limited", "request_exceeds_limit", "budget_exceeded", "insufficient_quota", "store_unavailable")
+)
+"""The codes with which limits, budgets and balances refuse: what others have counted of the request is given back."""
+
+
 class GatewayError(Exception):
     """What the client is told.
 

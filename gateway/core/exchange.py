@@ -126,7 +126,7 @@ class Exchange(msgspec.Struct, eq=False):
     captured: what the client is told, where it is kept.
     followed: others wait for what this one brings, so that its client's leaving does not end it. trace: where layers
     note why they decide as they do, None where nobody asked. span: its place in a distributed trace, None where there
-    are none.
+    are none. on_refusal: what gives back what was counted before a limit or a budget refused it.
     """
 
     id: str
@@ -178,6 +178,7 @@ class Exchange(msgspec.Struct, eq=False):
     span: Span | None = None
     captured: Captured | None = None
     on_settle: list[Callable[[Exchange], None]] = []
+    on_refusal: tuple[Callable[[], None], ...] = ()
 
 
 class Reply(msgspec.Struct, eq=False):

@@ -22,6 +22,7 @@ from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
 from gateway.ingress.watch import Watch
+from gateway.pipeline.room_headers import room_headers
 from gateway.pipeline.settlement import Settlement
 from gateway.pipeline.trace_header import header_of
 from gateway.policy.networks import Networks
@@ -249,6 +250,8 @@ class Edge:
         if dialect == "anthropic":
             headers.append((b"request-id", request_id))
         headers.append(self._config_header)
+        if exchange.requests_left is not None or exchange.tokens_left is not None:
+            headers += room_headers(exchange)
         router = exchange.router
         # The other routes' names begin with a slash.
         if router and router[0] != "/":

@@ -1,15 +1,16 @@
 """Rate limits of a route: buckets are asked for room before anything is done, and told what was used when all is over.
 
 Lives here: one layer, put on a route twice at most: for what holds everywhere, and for what is the router's own. Which
-buckets there are for whom is looked up; how a bucket counts, the store knows. Law: whatever happens to an exchange, a
-reservation is settled once, and an exchange that any limit refuses costs nothing of the others.
+buckets there are for whom is looked up; how a bucket counts, the store knows. What is left the layers note on the
+exchange, and the edge tells it, once. Law: whatever happens to an exchange, a reservation is settled once, and an
+exchange that any limit or budget refuses costs nothing of the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -36,11 +37,8 @@ from gateway.telemetry.metrics import Metrics
 REMEMBERED: Final = 4096
 """So many callers' bucket names are kept at hand. All are forgotten when there are more: making one costs little."""
 
-_REFUSED: Final = frozenset(("rate_limited", "request_exceeds_limit", "store_unavailable"))
-
-
-Who = tuple[object, str, str]
-"""For whom is counted: caller, team, end user; `` where it does not matter."""
+Who = object
+"""For whom is counted: the caller, or caller, team and end user, `` where it does not matter."""
 
 
 class Buckets(msgspec.Struct, frozen=True):
@@ -58,35 +56,29 @@ class Counting(msgspec.Struct, frozen=True):
     estimator: Estimator
     price: Pricer
     metrics: Metrics
+    price_of: Callable[[Exchange], Pricer] | None = None
 
 
-def admit(
-    rules: Sequence[Rule], counting: Counting, *, of_keys: Mapping[str, Sequence[Rule]] | None = None, tells: bool
-) -> Layer:
-    """The layer for a set of rules. of_keys: further rules of a caller, by its name. tells: it writes the headers, for
-    itself and those inside it."""
-    gate = Gate(rules, of_keys or {}, counting, tells)
-    admits = gate.admit_quickly if gate.counts_requests and counting.store.hold is not None else gate.admit
-    return lambda inner: partial(admits, inner)
+def admit(rules: Sequence[Rule], counting: Counting, *, of_keys: Mapping[str, Sequence[Rule]] | None = None) -> Layer:
+    """The layer for a set of rules. of_keys: further rules of a caller, by its name."""
+    gate = Gate(rules, of_keys or {}, counting)
+    return gate.quickly if gate.counts_requests and counting.store.hold is not None else gate.surely
 
 
 class Gate:
     """A set of rules, and what is remembered of those whom they count: shared by all routes that they hold on."""
 
     __slots__ = (
-        "_by_caller", "_by_team", "_by_user", "_counting", "_held", "_known", "_of_keys", "_rules", "_store", "_tells",
+        "_by_caller", "_by_team", "_by_user", "_counting", "_held", "_known", "_of_keys", "_rules", "_store",
         "counts_requests",
     )  # fmt: skip
 
-    def __init__(
-        self, rules: Sequence[Rule], of_keys: Mapping[str, Sequence[Rule]], counting: Counting, tells: bool
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], of_keys: Mapping[str, Sequence[Rule]], counting: Counting) -> None:
         scopes = {rule.scope for rule in rules}
         self._rules = tuple(rules)
         self._of_keys = of_keys
         self._counting = counting
         self._store = counting.store
-        self._tells = tells
         self._by_caller = "per-api-key" in scopes or bool(of_keys)
         self._by_team = "per-team" in scopes
         self._by_user = "per-end-user" in scopes
@@ -95,27 +87,34 @@ class Gate:
         everyones = (*rules, *(rule for own in of_keys.values() for rule in own))
         self.counts_requests = all(rule.unit == "requests" and not rule.shadow for rule in everyones)
 
-    async def admit_quickly(self, inner: Handler, exchange: Exchange) -> Reply:
-        """What `admit` does where requests alone are counted, the store need not be waited for, and there is room."""
-        who = self._who(exchange)
-        held = self._held.get(who)
-        room = held() if held is not None and exchange.trace is None else None
-        if room is None:
-            return await self._admit_and_hold(inner, exchange, who)
-        before = exchange.requests_left
-        if before is None or room.remaining < before.remaining:
-            exchange.requests_left = room
-        try:
-            reply = await inner(exchange)
-        except GatewayError as error:
-            if error.code in _REFUSED:
-                self._store.settle([(take, 1) for take in self._find(exchange, who[-1]).takes or ()])
-            if self._tells:
-                error.headers += tuple(_told(exchange))
-            raise
-        if self._tells:
-            reply.headers += _told(exchange)
-        return reply
+    def surely(self, inner: Handler) -> Handler:
+        """The layer that can wait for the store."""
+        return partial(self.admit, inner)
+
+    def quickly(self, inner: Handler) -> Handler:
+        """The layer where requests alone are counted and the store need not be waited for. Where there is room, it is
+        no coroutine of its own: nothing is left to be done on the way back."""
+        held_of = self._held.get
+        by_caller_alone = self._by_caller and not (self._by_team or self._by_user)
+
+        def handle(exchange: Exchange) -> Awaitable[Reply]:
+            # What `_who` says, without the call.
+            who = (
+                (exchange.caller or exchange.credential or (exchange.client,))
+                if by_caller_alone
+                else self._who(exchange)
+            )
+            held = held_of(who)
+            room = held() if held is not None and exchange.trace is None else None
+            if held is None or room is None:
+                return self._admit_and_hold(inner, exchange, who)
+            before = exchange.requests_left
+            if before is None or room.remaining < before.remaining:
+                exchange.requests_left = room
+            exchange.on_refusal += held.undoing
+            return inner(exchange)
+
+        return handle
 
     async def _admit_and_hold(self, inner: Handler, exchange: Exchange, who: Who) -> Reply:
         """The longer way, after which the shorter one may be open."""
@@ -128,17 +127,18 @@ class Gate:
                 self._held[who] = held
 
     def _who(self, exchange: Exchange) -> Who:
-        user = end_user(exchange) if self._by_user else ""
         # Two kinds of one text must not be taken for one another: a credential is bytes, an address stands alone.
         caller = (exchange.caller or exchange.credential or (exchange.client,)) if self._by_caller else ""
-        return caller, exchange.team if self._by_team else "", user
+        if not (self._by_team or self._by_user):
+            return caller
+        return caller, exchange.team if self._by_team else "", end_user(exchange) if self._by_user else ""
 
     async def admit(self, inner: Handler, exchange: Exchange) -> Reply:
         """Ask the buckets, then the handler."""
         who = self._who(exchange)
         buckets = self._known.get(who)
         if buckets is None:
-            buckets = self._find(exchange, who[-1])
+            buckets = self._find(exchange)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
                 self._held.clear()
@@ -172,26 +172,23 @@ class Gate:
                     exchange.tokens_left = Room(rule.rate.capacity, standing.remaining, standing.reset)
         if not grant.granted:
             raise self._refuse(exchange, buckets, grant)
-        if weighed and grant.by != "open":
-            exchange.on_settle.append(partial(self._settle, buckets, takes, grant))
+        if grant.by != "open":
+            if weighed:
+                exchange.on_settle.append(partial(self._settle, buckets, takes, grant))
+            exchange.on_refusal += (partial(self._return_requests, buckets, takes, grant),)
+        if not shadowed:
+            return await inner(exchange)
         try:
             reply = await inner(exchange)
         except GatewayError as error:
-            if error.code in _REFUSED and grant.by != "open":
-                self._return_requests(buckets, takes, grant)
-            if self._tells:
-                error.headers += tuple(_told(exchange))
-            if shadowed:
-                error.headers += (self._shadow(exchange, buckets, grant),)
+            error.headers += (self._shadow(exchange, buckets, grant),)
             raise
-        if self._tells:
-            reply.headers += _told(exchange)
-        if shadowed:
-            reply.headers.append(self._shadow(exchange, buckets, grant))
+        reply.headers.append(self._shadow(exchange, buckets, grant))
         return reply
 
-    def _find(self, exchange: Exchange, user: str) -> Buckets:
+    def _find(self, exchange: Exchange) -> Buckets:
         """The buckets of whoever asks. Who has no team and who names no end user is not counted there."""
+        user = end_user(exchange) if self._by_user else ""
         rules: list[Rule] = []
         names: list[str] = []
         whose: dict[Scope, str] = {
@@ -219,7 +216,9 @@ class Gate:
             if rule.unit == "tokens":
                 amount = tokens_wanted(rule.rate, estimate)
             elif rule.unit == "usd":
-                amount = price_wanted(rule.rate, estimate, exchange.likely or exchange.call.model, self._counting.price)
+                price_of = self._counting.price_of
+                price = self._counting.price if price_of is None else price_of(exchange)
+                amount = price_wanted(rule.rate, estimate, exchange.likely or exchange.call.model, price)
             takes.append(Take(name, rule.rate, amount, rule.shadow))
         return tuple(takes)
 
@@ -237,7 +236,7 @@ class Gate:
             self._store.settle(changes, grant.by)
 
     def _return_requests(self, buckets: Buckets, takes: Sequence[Take], grant: Grant) -> None:
-        """A limit further in has refused: what was counted here has not been served. The rest is settled later."""
+        """A limit or a budget further in has refused: what was counted here was not served. The rest is settled."""
         changes = [
             (take, 1)
             for rule, take, standing in zip(buckets.rules, takes, grant.standings, strict=True)
@@ -271,8 +270,6 @@ class Gate:
                 retry_after=wait,
             )
             headers.append((b"retry-after-ms", b"%d" % math.ceil(round(wait * 1000, 3))))
-        if self._tells:
-            headers += _told(exchange)
         shadow = self._shadow(exchange, buckets, grant)
         if shadow[1]:
             headers.append(shadow)
@@ -290,32 +287,6 @@ class Gate:
 
     def _count(self, exchange: Exchange, rule: Rule) -> None:
         self._counting.metrics.count_denial(exchange.router, rule.scope, rule.unit, enforced=not rule.shadow)
-
-
-def _told(exchange: Exchange) -> Headers:
-    """What is left, of requests and of tokens. Times are whole seconds, rounded up, written as OpenAI writes them."""
-    headers: Headers = []
-    room = exchange.requests_left
-    if room is not None:
-        headers = [
-            _said(b"x-ratelimit-limit-requests", b"%d", room.limit),
-            (b"x-ratelimit-remaining-requests", b"%d" % room.remaining),
-            _said(b"x-ratelimit-reset-requests", b"%ds", math.ceil(room.reset)),
-        ]
-    room = exchange.tokens_left
-    if room is not None:
-        headers += [
-            _said(b"x-ratelimit-limit-tokens", b"%d", room.limit),
-            (b"x-ratelimit-remaining-tokens", b"%d" % room.remaining),
-            _said(b"x-ratelimit-reset-tokens", b"%ds", math.ceil(room.reset)),
-        ]
-    return headers
-
-
-@lru_cache(4096)
-def _said(name: bytes, form: bytes, number: int) -> tuple[bytes, bytes]:
-    """A header with a number of which there are few."""
-    return name, form % number
 
 
 def _seconds(wait: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.core.errors import REFUSED
 from gateway.core.exchange import Exchange
 from gateway.telemetry.metrics import Metrics
 
@@ -33,6 +34,9 @@ class Settlement:
             self._price(exchange)
         for settle in exchange.on_settle:
             settle(exchange)
+        if exchange.on_refusal and exchange.error_code in REFUSED:
+            for give_back in exchange.on_refusal:
+                give_back()
         if self._record is not None:
             self._record(exchange)
         self._count(exchange)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import ceil
 from typing import Final
 
 from gateway.core.usage import Room
@@ -26,20 +28,21 @@ _LOOKS: Final = 2
 
 
 class _Bucket:
-    """since: the moment of its level, in microseconds. placed: when it was last put behind all others. gone: forgotten.
-    What its rate says is here too: a check reads one piece of memory for each bucket."""
+    """since: the moment of its level, in microseconds. due: when it is to be put behind all others again. gone:
+    forgotten. What its rate says is here too: a check reads one piece of memory for each bucket. Whole numbers, kept as
+    doubles: what is below 2**53 they add up exactly (see LARGEST), and in less time than Python's own."""
 
-    __slots__ = ("full", "gone", "level", "placed", "rate", "since", "step", "unit")
+    __slots__ = ("due", "full", "gone", "level", "rate", "since", "step", "unit")
 
     def __init__(self, take: Take, now: int) -> None:
         rate = take.rate
         self.rate = rate
-        self.unit = rate.unit
-        self.step = rate.step
-        self.full = rate.full
-        self.level = rate.full
-        self.since = now
-        self.placed = now
+        self.unit = float(rate.unit)
+        self.step = float(rate.step)
+        self.full = float(rate.full)
+        self.level = float(rate.full)
+        self.since = float(now)
+        self.due = float(now + (rate.period >> 2))
         self.gone = False
 
 
@@ -52,44 +55,63 @@ class _Held:
     room. Nearly every request under a limit goes this way, so it is one pass over what is at hand; a law holds it to
     the other."""
 
-    __slots__ = ("_buckets", "_monotonic", "_tables", "_takes")
+    __slots__ = ("_buckets", "_monotonic", "_tables", "_takes", "undoing")
 
     def __init__(
-        self, monotonic: Callable[[], float], found: tuple[tuple[_Bucket, Take], ...], tables: dict[str, _Table]
+        self,
+        monotonic: Callable[[], float],
+        found: tuple[tuple[_Bucket, Take], ...],
+        tables: dict[str, _Table],
+        settle: Callable[[Sequence[tuple[Take, int]]], None],
     ) -> None:
         self._monotonic = monotonic
         self._buckets = tuple(bucket for bucket, _ in found)
         self._takes = tuple(take for _, take in found)
         self._tables = tables
+        self.undoing = (partial(settle, tuple((take, 1) for take in self._takes)),)
 
     def __call__(self) -> Room | None:
-        now = int(self._monotonic() * 1_000_000)
+        now = self._monotonic() * 1_000_000 // 1.0
         buckets = self._buckets
-        for bucket in buckets:
-            if bucket.gone:
-                return None
-            elapsed = now - bucket.since
-            bucket.since = now
-            if elapsed > 0:
-                level = bucket.level + elapsed * bucket.step
-                bucket.level = min(bucket.full, level)
-            if bucket.level < bucket.unit:
-                return None
-        least = -1
+        least = -1.0
         tightest = buckets[0]
         for bucket in buckets:
-            bucket.level -= bucket.unit
-            remaining = bucket.level // bucket.unit
-            if least < 0 or remaining < least:
-                least, tightest = remaining, bucket
-            if now - bucket.placed > bucket.rate.period >> 2:
+            level = bucket.level
+            elapsed = now - bucket.since
+            bucket.since = now
+            if elapsed > 0.0:
+                # Of a very long time this is no whole number any more, and more than full.
+                level += elapsed * bucket.step
+                if level > bucket.full:
+                    level = bucket.full
+            unit = bucket.unit
+            if level < unit or bucket.gone:
+                bucket.level = level
+                self._put_back(bucket)
+                return None
+            bucket.level = level = level - unit
+            remaining = level / unit
+            if remaining < least or least < 0.0:
+                least = remaining
+                tightest = bucket
+            if now > bucket.due:
                 self._place(now)
-        return Room(tightest.rate.capacity, least, -((tightest.level - tightest.full) // tightest.step) / 1_000_000)
+        # Neither quotient is rounded past a whole number: one that is not whole is further from the next than that.
+        reset = ceil((tightest.full - tightest.level) / tightest.step)
+        return Room(tightest.rate.capacity, int(least), reset / 1_000_000)
 
-    def _place(self, now: int) -> None:
+    def _put_back(self, short: _Bucket) -> None:
+        """What was taken of the buckets before the one that is short."""
+        for bucket in self._buckets:
+            if bucket is short:
+                return
+            bucket.level += bucket.unit
+
+    def _place(self, now: float) -> None:
         for bucket, take in zip(self._buckets, self._takes, strict=True):
-            bucket.placed = now
-            self._tables[bucket.rate.name].move_to_end(take.key)
+            if not bucket.gone:
+                bucket.due = now + (bucket.rate.period >> 2)
+                self._tables[bucket.rate.name].move_to_end(take.key)
 
 
 class MemoryLimits:
@@ -121,7 +143,7 @@ class MemoryLimits:
             if bucket is None:
                 return None
             found.append((bucket, take))
-        return _Held(self._monotonic, tuple(found), self._tables)
+        return _Held(self._monotonic, tuple(found), self._tables, self.settle)
 
     def take_at(self, takes: Sequence[Take], now: int) -> Grant:
         """now: microseconds."""
@@ -140,8 +162,8 @@ class MemoryLimits:
                 bucket = self._bucket(take, now)
             else:
                 table.move_to_end(take.key)
-            level = bucket.level
-            elapsed = now - bucket.since
+            level = int(bucket.level)
+            elapsed = now - int(bucket.since)
             if elapsed > 0:
                 if elapsed >= 2 * rate.period:
                     level = rate.full
@@ -169,7 +191,7 @@ class MemoryLimits:
         """now: microseconds."""
         for take, returned in changes:
             bucket = self._bucket(take, now)
-            bucket.level = settled(take.rate, refilled(take.rate, bucket.level, bucket.since, now), returned)
+            bucket.level = settled(take.rate, _level(bucket, now), returned)
             bucket.since = now
         self._forget([take for take, _ in changes], now)
 
@@ -205,9 +227,13 @@ class MemoryLimits:
 
 
 def _is_full(bucket: _Bucket, now: int) -> bool:
-    return refilled(bucket.rate, bucket.level, bucket.since, now) == bucket.rate.full
+    return _level(bucket, now) == bucket.rate.full
 
 
-def _rests_since(table: _Table) -> int:
+def _level(bucket: _Bucket, now: int) -> int:
+    return refilled(bucket.rate, int(bucket.level), int(bucket.since), now)
+
+
+def _rests_since(table: _Table) -> float:
     """Of its longest resting bucket."""
     return next(iter(table.values())).since

@@ -63,9 +63,16 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     by: Decider = "store"
 
 
-Held = Callable[[], Room | None]
-"""Takes of the buckets that it was made for, where all have room, and tells of the one with the least left; else takes
-nothing, is None, and the store is to be asked."""
+class Held(Protocol):
+    """Buckets at hand. undoing: what gives back, called, what one call took."""
+
+    @property
+    def undoing(self) -> tuple[Callable[[], None]]: ...
+
+    def __call__(self) -> Room | None:
+        """Take one request of each, where all have room, and tell of the one with the least left; else take nothing,
+        be None, and the store is to be asked."""
+        ...
 
 
 class LimitStore(Protocol):

@@ -7,10 +7,11 @@ from typing import Final, Literal, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import REFUSED, GatewayError
 from gateway.core.exchange import Attempt, Call, Exchange, Outcome, Reply
 from gateway.core.usage import Usage
 from gateway.pipeline.admit import Counting, admit
+from gateway.pipeline.settlement import Settlement
 from gateway.policy.estimate import Estimator, used_by
 from gateway.policy.limits import Unit, rule
 from gateway.policy.token_bucket import Rate
@@ -25,11 +26,12 @@ MONTH: Final = 30 * 86_400 * 1_000_000
 
 class Fate(NamedTuple):
     """What becomes of a request. asked: its maximum of output. used: as the provider reports, None when it does not.
-    ends: its outcome, or `refused` by a limit further in, or `nobody` was asked."""
+    ends: its outcome, or `refused` by a limit or a budget further in with that code, or `nobody` was asked."""
 
     asked: int
     used: tuple[int, int] | None
     ends: Outcome | Literal["refused", "nobody"]
+    code: str
 
 
 fates = st.builds(
@@ -37,7 +39,13 @@ fates = st.builds(
     asked=st.integers(0, 5000),
     used=st.none() | st.tuples(st.integers(0, 5000), st.integers(0, 5000)),
     ends=st.sampled_from(["ok", "error", "broken", "disconnected", "refused", "nobody"]),
+    code=st.sampled_from(sorted(REFUSED)),
 )
+
+
+def price(exchange: Exchange) -> None:
+    """A token costs a millionth of a dollar, and nobody's costs nothing."""
+    exchange.cost = used_by(exchange).total * 1000
 
 
 @given(st.lists(fates, max_size=30))
@@ -48,6 +56,7 @@ async def test_tokens_are_settled_once_whatever_happens(given_fates: list[Fate])
     rules = [
         rule("total", unit, Rate(CAPACITY, MONTH), shadow=False, tag="t", place="", period="30d") for unit in units
     ]
+    settlement = Settlement(lambda: 0.0, Metrics(), None, price)
     spent, requests = 0, 0
     for fate in given_fates:
         call = Call("openai", "chat", "/", model="m", max_tokens=fate.asked)
@@ -55,7 +64,7 @@ async def test_tokens_are_settled_once_whatever_happens(given_fates: list[Fate])
 
         async def inner(exchange: Exchange, fate: Fate = fate) -> Reply:
             if fate.ends == "refused":
-                raise GatewayError("rate_limited", "No.")
+                raise GatewayError(fate.code, "No.")
             if fate.ends != "nobody":
                 exchange.attempts = [Attempt("p", "m", "m", "k", 0.0, first_byte=1.0)]
             if fate.used is not None and fate.ends != "nobody":
@@ -63,15 +72,12 @@ async def test_tokens_are_settled_once_whatever_happens(given_fates: list[Fate])
             return Reply(200, [], b"")
 
         try:
-            await admit(rules, counting, tells=True)(inner)(exchange)
-        except GatewayError:
-            exchange.outcome = "error"
+            await admit(rules, counting)(inner)(exchange)
+        except GatewayError as error:
+            exchange.outcome, exchange.error_code = "error", error.code
         else:
             exchange.outcome = "ok" if fate.ends == "refused" or fate.ends == "nobody" else fate.ends
-        # As pricing does before what settles: a token costs a millionth of a dollar, and nobody's costs nothing.
-        exchange.cost = used_by(exchange).total * 1000
-        for settle in exchange.on_settle:
-            settle(exchange)
+        settlement(exchange)
         requests += fate.ends != "refused"
         if fate.ends in ("ok", "broken", "disconnected"):
             assert exchange.estimate is not None

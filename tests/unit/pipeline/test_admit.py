@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import REFUSED, GatewayError
 from gateway.core.exchange import Attempt, Call, Exchange, Reply
-from gateway.core.usage import Usage
+from gateway.core.usage import Room, Usage
 from gateway.pipeline.admit import REMEMBERED, Counting, Gate, admit
+from gateway.pipeline.settlement import Settlement
 from gateway.policy.estimate import Estimator
 from gateway.policy.limits import Rule, Scope, Unit, rule
 from gateway.policy.token_bucket import Rate
@@ -59,18 +60,15 @@ async def served(exchange: Exchange) -> Reply:
     return Reply(200, [], b"{}")
 
 
-async def through(
-    store: Store, request: Exchange, *rules: Rule, inner: Any = served, tells: bool = True, **more: Any
-) -> Reply:
+async def through(store: Store, request: Exchange, *rules: Rule, inner: Any = served, **more: Any) -> Reply:
     counting = Counting(store, Estimator(), lambda provider, model, usage: usage.total * 1000, Metrics())
-    return await admit(rules, counting, tells=tells, **more)(inner)(request)
+    return await admit(rules, counting, **more)(inner)(request)
 
 
 def settle(request: Exchange, **members: Any) -> None:
     for name, value in members.items():
         setattr(request, name, value)
-    for told in request.on_settle:
-        told(request)
+    Settlement(lambda: 0.0, Metrics())(request)
 
 
 async def test_no_credential_is_in_the_name_of_a_bucket() -> None:
@@ -85,7 +83,7 @@ async def test_no_credential_is_in_the_name_of_a_bucket() -> None:
 
 async def test_a_caller_cannot_be_taken_for_an_address_or_a_credential() -> None:
     store = Store()
-    gate = admit([limit("per-api-key")], Counting(store, Estimator(), lambda *_: None, Metrics()), tells=True)(served)
+    gate = admit([limit("per-api-key")], Counting(store, Estimator(), lambda *_: None, Metrics()))(served)
     for members in ({"caller": "10.0.0.1"}, {}, {"credential": b"10.0.0.1"}):
         await gate(exchange(**members))
     assert len({takes[0].key for takes in store.asked}) == 3
@@ -93,7 +91,7 @@ async def test_a_caller_cannot_be_taken_for_an_address_or_a_credential() -> None
 
 async def test_a_million_callers_are_not_remembered() -> None:
     store = Store()
-    gate = Gate([limit("per-api-key")], {}, Counting(store, Estimator(), lambda *_: None, Metrics()), True)
+    gate = Gate([limit("per-api-key")], {}, Counting(store, Estimator(), lambda *_: None, Metrics()))
     for number in range(REMEMBERED + 10):
         await gate.admit(served, exchange(client=f"10.{number}"))
     assert len(gate._known) <= REMEMBERED
@@ -134,17 +132,26 @@ async def test_of_a_shadow_bucket_without_room_nothing_is_given_back() -> None:
     assert [take.rate.capacity for take, _ in store.changes[0][0]] == [1000]
 
 
-async def test_a_refusal_further_in_gives_everything_back() -> None:
+@pytest.mark.parametrize("code", sorted(REFUSED))
+async def test_a_refusal_further_in_gives_everything_back(code: str) -> None:
     async def refuse(exchange: Exchange) -> Reply:
-        raise GatewayError("rate_limited", "No.")
+        raise GatewayError(code, "No.")
 
     store = Store()
     request = exchange()
     with pytest.raises(GatewayError):
         await through(store, request, limit("total"), limit("total", "tokens"), inner=refuse)
-    settle(request, outcome="error")
+    settle(request, outcome="error", error_code=code)
     requests, tokens = store.asked[0]
-    assert store.changes == [([(requests, 1)], "store"), ([(tokens, 110)], "store")]
+    assert store.changes == [([(tokens, 110)], "store"), ([(requests, 1)], "store")]
+
+
+async def test_an_error_that_is_no_refusal_has_been_a_request() -> None:
+    store = Store()
+    request = exchange()
+    await through(store, request, limit("total"))
+    settle(request, outcome="error", error_code="upstream_failed")
+    assert store.changes == []
 
 
 async def test_the_limit_that_takes_longest_is_told() -> None:
@@ -156,15 +163,13 @@ async def test_the_limit_that_takes_longest_is_told() -> None:
     headers = dict(caught.value.headers)
     assert headers[b"x-gateway-limit"] == b"total"
     assert headers[b"retry-after-ms"] == b"7250"
-    assert headers[b"x-ratelimit-remaining-tokens"] == b"9"
 
 
-async def test_a_layer_that_does_not_tell_leaves_it_to_the_one_outside() -> None:
+async def test_what_is_left_is_noted_and_told_by_the_edge() -> None:
     request = exchange()
-    reply = await through(Store(), request, limit("total"), tells=False)
+    reply = await through(Store(), request, limit("total"), limit("total", "tokens"))
     assert reply.headers == []
-    assert request.requests_left is not None
-    assert request.requests_left.remaining == 9
+    assert request.requests_left == request.tokens_left == Room(1000, 9, 1.0)
 
 
 async def test_the_limits_of_a_key_are_asked_together_with_the_others() -> None:
