@@ -9,7 +9,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from gateway.config.problem import Path
-from gateway.config.spec import Budget, Spec
+from gateway.config.spec import Budget, BudgetCeiling, Spec
 from gateway.core.money import NANO
 from gateway.core.units import seconds
 from gateway.policy.budget import Window, rolling
@@ -41,13 +41,13 @@ def listed_budgets(one_or_more: Budget | tuple[Budget, ...] | None) -> Iterator[
             yield (index,), budget
 
 
-def amount_of(budget: Budget) -> int | None:
+def amount_of(budget: Budget | BudgetCeiling) -> int | None:
     """In nano-USD, None where that is no whole number."""
     nano = Decimal(str(budget.amount)) * NANO
     return int(nano) if nano.is_finite() and nano == int(nano) else None
 
 
-def window_of(budget: Budget) -> Window:
+def window_of(budget: Budget | BudgetCeiling) -> Window:
     """ValueError for a length that cannot be counted in slices, or a time zone that nobody knows."""
     kind, _, length = budget.window.partition(" ")
     if length:

@@ -8,13 +8,15 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from gateway.config.buckets import buckets_of, capacity_of, period_of
+from gateway.config.check_budget_ceilings import budgets_within
 from gateway.config.ownership import definitions, may_define, owners_of
 from gateway.config.problem import Path, Problem
-from gateway.config.spec import Bucket, Ceilings, RateLimit
+from gateway.config.spec import Bucket, Ceilings, Privacy, RateLimit
 from gateway.config.subject import Rule, Subject, split_target
 from gateway.policy.limits import Scope
 
 _SCOPES: Final = ("caller", "team", "router")
+_PRIVACY: Final = ("none", "metadata", "full")
 _CEILINGS: Final = Ceilings()
 
 
@@ -131,6 +133,25 @@ def cache_scopes(subject: Subject) -> Iterator[Problem]:
             )
 
 
+def privacy(subject: Subject) -> Iterator[Problem]:
+    most = _ceilings(subject).privacy
+    if most is None:
+        return
+    spec = subject.spec
+    said = [((*path, "privacy", "log"), policies.privacy) for path, policies in subject.policies if policies.privacy]
+    if spec.audit is not None and spec.global_.privacy is None:
+        # What holds for whoever says nothing, the direct routes at `/<provider>/` among them.
+        said.append((("global", "privacy", "log"), Privacy()))
+    for place, found in said:
+        if _PRIVACY.index(found.log) > _PRIVACY.index(most):
+            yield subject.origins.error(
+                "ceiling-privacy",
+                place,
+                f"`ceilings` do not allow the audit log to have `{found.log}`",
+                f"`log: {most}` is the most",
+            )
+
+
 def auth_mode(subject: Subject) -> Iterator[Problem]:
     wanted = _ceilings(subject).auth_mode
     if wanted is not None and subject.spec.auth.mode != wanted:
@@ -181,7 +202,9 @@ CEILING_RULES: Final[tuple[Rule, ...]] = (
     limits_within,
     providers_allowed,
     models_allowed,
+    budgets_within,
     cache_scopes,
+    privacy,
     auth_mode,
     owned_definitions,
 )

@@ -26,7 +26,7 @@ from gateway.config.spec.auth import (
     RouterList,
     SigningAlgorithm,
 )
-from gateway.config.spec.ceilings import Ceilings, LimitCeilings, Owner
+from gateway.config.spec.ceilings import BudgetCeiling, BudgetCeilings, Ceilings, LimitCeilings, Owner
 from gateway.config.spec.ledger import LedgerSettings
 from gateway.config.spec.limits import Bucket, RateLimit
 from gateway.config.spec.money import Budget, ConsumerKind, Downgrade, Quotas, Spender
@@ -85,6 +85,8 @@ __all__ = [
     "Breaker",
     "Bucket",
     "Budget",
+    "BudgetCeiling",
+    "BudgetCeilings",
     "Cache",
     "Ceilings",
     "Confidential",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from gateway.config.spec.limits import Bucket
+from gateway.config.spec.money import BudgetWindow, Dollars
 from gateway.config.spec.terms import OWNED_FILES, OWNER_NAME, Base
 
 
@@ -20,10 +21,31 @@ class LimitCeilings(Base, frozen=True):
     total: Annotated[Bucket | tuple[Bucket, ...] | None, Meta(description="For all together.")] = None
 
 
+class BudgetCeiling(Base, frozen=True):
+    """The most that may be spent in a time."""
+
+    amount: Annotated[Dollars, Meta(description="US dollars.")]
+    window: BudgetWindow = "month"
+    time_zone: Annotated[
+        str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])
+    ] = "UTC"
+
+
+class BudgetCeilings(Base, frozen=True):
+    """The most that may be spent, by who spends it. Each of them is to have a budget within it that refuses what goes
+    beyond."""
+
+    per_api_key: Annotated[BudgetCeiling | None, Meta(description="By each key of `auth.keys`.")] = None
+    per_team: Annotated[BudgetCeiling | None, Meta(description="By each team that the config names.")] = None
+    per_project: Annotated[BudgetCeiling | None, Meta(description="By each project that the config names.")] = None
+    per_router: Annotated[BudgetCeiling | None, Meta(description="Through each router.")] = None
+
+
 class Ceilings(Base, frozen=True):
     """What no router may go beyond, whoever writes it. `gateway check` refuses a config that does."""
 
     rate_limit: Annotated[LimitCeilings | None, Meta(description="The most that may pass through a router.")] = None
+    budget: Annotated[BudgetCeilings | None, Meta(description="The most that may be spent.")] = None
     providers: Annotated[
         tuple[str, ...] | None,
         Meta(
@@ -41,6 +63,12 @@ class Ceilings(Base, frozen=True):
     cache_scope: Annotated[
         Literal["caller", "team"] | None,
         Meta(description="The widest `scope` of a cache: `team` lets `caller` and `team` be; absent: any."),
+    ] = None
+    privacy: Annotated[
+        Literal["none", "metadata"] | None,
+        Meta(
+            description="The most that `privacy.log` may let be written down: `metadata` forbids bodies, `none` any line; absent: all."
+        ),
     ] = None
     auth_mode: Annotated[Literal["keys"] | None, Meta(description="What `auth.mode` must be at least.")] = None
 

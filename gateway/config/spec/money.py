@@ -15,6 +15,14 @@ Dollars = (
     | Annotated[int, Meta(gt=0)]
     | Annotated[float, Meta(gt=0)]
 )
+BudgetWindow = Annotated[
+    str,
+    Meta(
+        pattern=r"^(day|month|rolling [1-9][0-9]*(h|d))$",
+        description="The time in which it may be spent: a `day` or `month` of the calendar, or `rolling 30d`, the last so many hours (to 72) or days (to 90).",
+        examples=["month", "rolling 30d"],
+    ),
+]
 ConsumerKind = Literal["key", "team", "project"]
 AlertAt = Annotated[
     tuple[Annotated[float, Meta(gt=0, le=1)], ...],
@@ -39,14 +47,7 @@ class Budget(Base, frozen=True):
     """How much may be spent in a time."""
 
     amount: Annotated[Dollars, Meta(description="US dollars, exact to the billionth.")]
-    window: Annotated[
-        str,
-        Meta(
-            pattern=r"^(day|month|rolling [1-9][0-9]*(h|d))$",
-            description="The time in which it may be spent: a `day` or `month` of the calendar, or `rolling 30d`, the last so many hours (to 72) or days (to 90).",
-            examples=["month", "rolling 30d"],
-        ),
-    ] = "month"
+    window: BudgetWindow = "month"
     time_zone: Annotated[
         str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])
     ] = "UTC"

@@ -575,6 +575,60 @@ routers: {a: {load-balance: {chat: {providers: [{provider: openai, base-url: 'ht
 """,
         ["2:78 ceiling-provider"],
     ),
+    "budgets above their ceiling, one that does not refuse and none": (
+        """\
+ceilings: {budget: {per-router: {amount: 310, window: month}, per-team: {amount: 50, window: rolling 30d}}}
+store: {url: 'redis://localhost'}
+routers:
+  a: {budget: {amount: 311}, load-balance: &b {chat: {providers: [openai]}}}
+  b: {budget: {amount: 310}, load-balance: *b}
+  c: {budget: {amount: 10, window: day}, load-balance: *b}
+  d: {budget: {amount: 10, window: day, time-zone: Europe/Berlin}, load-balance: *b}
+  e: {budget: {amount: 62, window: rolling 7d}, load-balance: *b}
+  f: {budget: {amount: 63, window: rolling 7d}, load-balance: *b}
+  g: {budget: {amount: 5, on-exceeded: {downgrade: gpt-4o}}, load-balance: *b}
+  h: {budget: [{amount: 900}, {amount: 3, window: day}], load-balance: *b}
+  i: {load-balance: *b}
+teams: {x: {budget: {amount: 16}}, y: {budget: {amount: 17}}, z: {}}
+auth:
+  mode: keys
+  keys:
+  - {name: one, hash: 'sha256:0HASH', team: x}
+  - {name: two, hash: 'sha256:1HASH', team: y}
+  - {name: three, hash: 'sha256:2HASH', team: w}
+  - {name: four, hash: 'sha256:3HASH', team: z}
+""".replace("HASH", "0" * 63),
+        [
+            "4:24 ceiling-budget",
+            "7:24 ceiling-budget",
+            "9:24 ceiling-budget",
+            "10:24 ceiling-budget",
+            "12:3 ceiling-budget",
+            "13:57 ceiling-budget",
+            "13:63 ceiling-budget",
+            "19:100 ceiling-budget",
+        ],
+    ),
+    "a ceiling of budgets in a time that there is not": (
+        ROUTER + "ceilings: {budget: {per-router: {amount: 1, window: rolling 100d}}}\n",
+        ["2:21 budget-window"],
+    ),
+    "bodies and lines beyond the ceiling for privacy": (
+        """\
+ceilings: {privacy: metadata}
+audit: {plaintext-bodies: true}
+global: {privacy: {log: full}}
+unified-api: {privacy: {log: none}}
+routers:
+  a: {privacy: {log: full}, load-balance: &b {chat: {providers: [openai]}}}
+  b: {privacy: {log: metadata}, load-balance: *b}
+""",
+        ["3:25 ceiling-privacy", "6:22 ceiling-privacy"],
+    ),
+    "an audit log that writes what nobody may know": (
+        ROUTER + "ceilings: {privacy: none}\naudit: {}\n",
+        ["1:1 ceiling-privacy"],
+    ),
     "anybody where keys are demanded": (
         ROUTER + "ceilings: {auth-mode: keys}\nauth: {mode: open}",
         ["3:14 ceiling-auth"],
