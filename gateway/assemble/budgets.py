@@ -6,19 +6,17 @@ What is not configured is not built: where only one router has a budget, only it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
 from gateway.config import spec as sp
 from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of
-from gateway.core.exchange import Exchange, Group, Layer
+from gateway.core.exchange import Exchange, Layer
 from gateway.core.units import seconds
 from gateway.pipeline.accounts import Accounts, Ledger, budget_of
 from gateway.pipeline.budgeted import CHEAPEST, BudgetRule, QuotaRule, Spending, budgeted
-from gateway.pipeline.candidates import Candidates, Entry
+from gateway.pipeline.candidates import Entry
 from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.quote import Quotes
-from gateway.providers.prices import PriceBook
 from gateway.runtime import Runtime
 from gateway.store.ledger.protocol import Consumer
 from gateway.store.ledger.writer import LedgerWriter
@@ -27,7 +25,6 @@ from gateway.telemetry.sinks import Sinks
 
 _SLACK: Final = 60
 """Seconds that a lease is longer than the longest request."""
-NOTHING: Final[Mapping[str, Candidates]] = MappingProxyType({})
 _UNIFIED_NAMES: Final = (UNIFIED, "/v1")
 _ON: Final = {"key": "the gateway key", "team": "the team", "project": "the project", "router": "the router"}
 
@@ -35,11 +32,7 @@ _ON: Final = {"key": "the gateway key", "team": "the team", "project": "the proj
 class RouteBudgets:
     """Makes the layers. accounts: None where nobody has any."""
 
-    def __init__(
-        self, spec: sp.Spec, runtime: Runtime, stores: Stores, ledger: Ledger | None, prices: PriceBook
-    ) -> None:
-        self._estimator = runtime.estimator
-        self._prices = prices
+    def __init__(self, spec: sp.Spec, runtime: Runtime, stores: Stores, ledger: Ledger | None) -> None:
         budgets = _rules(spec)
         self._everywhere = spec.quotas is not None or any(consumer.kind != "router" for consumer in budgets)
         self._routers = {consumer.name for consumer in budgets if consumer.kind == "router"}
@@ -60,14 +53,11 @@ class RouteBudgets:
                 outage=spec.quotas.on_outage if spec.quotas is not None else "open",
             )
 
-    def of_route(
-        self, name: str, groups: Mapping[Group, Candidates], chosen: Mapping[str, Candidates] = NOTHING
-    ) -> list[Layer]:
-        """Behind the route's own limits. name: as its budget has it. groups: the route's targets, and chosen: the lists
-        beside them."""
+    def of_route(self, name: str, quotes: Quotes) -> list[Layer]:
+        """Behind the route's own limits. name: as its budget has it. quotes: what requests may cost at its targets."""
         if self._spending is None or not (self._everywhere or name in self._routers):
             return []
-        return [budgeted(self._spending, name, Quotes(groups, chosen, self._estimator, self._prices))]
+        return [budgeted(self._spending, name, quotes)]
 
     def downgrades(self, name: str) -> tuple[str, ...]:
         """The models that may have to answer on a route, CHEAPEST among them."""

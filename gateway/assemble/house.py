@@ -42,6 +42,7 @@ from gateway.pipeline.endpoint import Endpoint
 from gateway.pipeline.failover import Failover
 from gateway.pipeline.key_limits import KeyLimits
 from gateway.pipeline.preference import Preference
+from gateway.pipeline.quote import Quotes
 from gateway.pipeline.recorder import Recorder
 from gateway.pipeline.route import Route
 from gateway.pipeline.settings import Carriage, Limits
@@ -104,7 +105,7 @@ class _Assembly:
         price = pricing_for(spec, runtime, self._prices, recorded=record is not None)
         self._settle = Settlement(runtime.clock.monotonic, runtime.metrics, record, price)
         self._caches = RouteCaches(spec, runtime, self._stores, self._settle)
-        self._budgets = RouteBudgets(spec, runtime, self._stores, ledger or ledger_of(self._sinks), self._prices)
+        self._budgets = RouteBudgets(spec, runtime, self._stores, ledger or ledger_of(self._sinks))
         self._targets: dict[ConfigPath, tuple[dict[Group, Candidates], dict[str, Candidates]]] = {}
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
@@ -147,7 +148,7 @@ class _Assembly:
             kept = self._caches.of_route(name, router.cache)
             path: ConfigPath = ("routers", name)
             inner = self._router(name, router)
-            money = self._budgets.of_route(name, *self._targets[path])
+            money = self._budgets.of_route(name, self._quoted((name,), *self._targets[path]))
             choices = self._choices(path, name)
             handler = stack(
                 [*layers, *captures(self._spec, router), *preferences(router), *choices, *kept, *own, *money], inner
@@ -167,7 +168,9 @@ class _Assembly:
                 *self._choices(("unified-api",), UNIFIED_TAG),
                 *kept,
                 *own,
-                *self._budgets.of_route(UNIFIED_TAG, *self._targets[("unified-api",)]),
+                *self._budgets.of_route(
+                    UNIFIED_TAG, self._quoted((UNIFIED_TAG, "/v1"), *self._targets[("unified-api",)])
+                ),
             ],
             inner,
         )
@@ -286,8 +289,18 @@ class _Assembly:
             self._lister([candidates], policies),
             own_list=True,
         )
-        money = self._budgets.of_route(place, dict.fromkeys(GROUP_OF.values(), candidates))
+        money = self._budgets.of_route(place, self._quoted((place,), dict.fromkeys(GROUP_OF.values(), candidates), {}))
         return stack([*layers, *self._caches.of_route(place, None), *money], route)
+
+    def _quoted(
+        self, names: Sequence[str], groups: Mapping[Group, Candidates], chosen: Mapping[str, Candidates]
+    ) -> Quotes:
+        """What requests may cost at a route's targets: for its budgets, and for limits in dollars. names: of the route,
+        as exchanges have them. groups: its targets, and chosen: the lists beside them."""
+        quotes = Quotes(groups, chosen, self._runtime.estimator, self._prices)
+        for name in names:
+            self._rate_limits.priced_by(name, quotes)
+        return quotes
 
     def _candidates(self, entries: Sequence[Entry], router: sp.Router, reach: Reach) -> Candidates:
         """The targets of a list. Routers with equal lists share them: they hold nothing of a router's own, and with a

@@ -42,7 +42,7 @@ class RouteLimits:
         self._quotes: dict[str, Quotes] = {}
 
     def priced_by(self, router: str, quotes: Quotes) -> None:
-        """Have a route's targets say what a model costs that is no vendor's own. router: as exchanges name the route."""
+        """Have a route's targets say what a model costs that is no vendor's own. router: as exchanges name it."""
         self._quotes[router] = quotes
 
     def _price_of(self, exchange: Exchange) -> Pricer:

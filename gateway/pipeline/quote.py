@@ -36,14 +36,17 @@ class Quotes:
 
     def of(self, exchange: Exchange, chosen: str) -> int | None:
         """In nano-USD, at the list that was chosen, `` for the route's own."""
+        estimate = self._estimator.of(exchange)
+        return self.at(exchange, chosen, Usage(estimate.input, estimate.output))
+
+    def at(self, exchange: Exchange, chosen: str, usage: Usage) -> int | None:
+        """The same for so many tokens."""
         call = exchange.call
         candidates = (
             self.chosen.get(chosen) or self._groups.get(GROUP_OF[call.operation]) or self._groups.get("default")
         )
         if candidates is None:
             return None
-        estimate = self._estimator.of(exchange)
-        usage = Usage(estimate.input, estimate.output)
         access = exchange.access
         dearest: int | None = None
         for target in candidates.plan(call, None if access is None else access.providers).targets:

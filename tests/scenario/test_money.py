@@ -200,6 +200,17 @@ async def test_an_own_price_bounds_a_limit_in_dollars(serve: Serve) -> None:
     assert found == [200, 200, 429]
 
 
+@pytest.mark.parametrize("model", ["m", "alpha/m", "auto"])
+async def test_a_price_that_only_the_config_knows_is_reserved(serve: Serve, model: str) -> None:
+    """Requests at the same time do not pass a limit because their model is no vendor's own."""
+    limit = "{total: {capacity: 0.003, refill-frequency: 1d, unit: usd}}"
+    served = serve(yaml("alpha", rate_limit=limit, virtual_models="{auto: [{to: alpha/m}]}"))
+    served.upstream.on(ALPHA, ok(used(), delay=1.0))
+    body = chat(model, max_tokens=600)
+    found = await asyncio.gather(*(served.client.post(ONE, body) for _ in range(5)))
+    assert sorted(reply.status for reply in found) == [200, 200, 429, 429, 429]
+
+
 # The strategy `cost`, and who may ask for it.
 
 
