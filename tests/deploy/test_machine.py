@@ -51,6 +51,14 @@ def test_it_may_do_little(analyze: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_it_keeps_is_in_the_one_folder_that_it_may_write_to() -> None:
+    text = UNIT.read_text("utf-8")
+    assert "\nProtectSystem=strict\n" in text
+    assert "\nStateDirectory=router-gateway\n" in text
+    # %S is where StateDirectory is: relative paths of the configuration are in it.
+    assert "\nWorkingDirectory=%S/router-gateway\n" in text
+
+
 def test_it_has_longer_to_stop_than_it_takes() -> None:
     (limit,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text("utf-8"), re.MULTILINE)
     assert int(limit) > 30 + 5
@@ -70,7 +78,13 @@ def test_it_serves_without_memory_that_is_written_and_run(engine: str, tmp_path:
     config = tmp_path / "routers.yaml"
     config.write_text(
         f"server: {{engine: {engine}, workers: 2}}\n"
-        "routers: {demo: {load-balance: {chat: {providers: [echo]}}}}\n"
+        f"ledger: {{url: 'sqlite:///{tmp_path}/gateway.db', spool: '{tmp_path}/spool'}}\n"
+        f"audit: {{path: '{tmp_path}/audit.jsonl'}}\n"
+        "traces: {endpoint: 'http://127.0.0.1:9/v1/traces', timeout: 1s}\n"
+        "routers:\n"
+        "  demo:\n"
+        "    load-balance: {chat: {providers: [echo]}}\n"
+        "    virtual-models: {auto: [{name: code, when: {text: code}, to: echo/echo}, {name: rest, to: echo/echo}]}\n"
     )
     port = unused_port()
     _, *arguments = gateway_command(config, port)

@@ -239,7 +239,7 @@ async def streams_held(site: Site, provider: Provider) -> AsyncIterator[asyncio.
 
 @pytest.fixture
 def ledger(engine: str, tmp_path: Path) -> Iterator[str]:
-    """The address of what both gateways write to: with one server as in a cluster, where there is a PostgreSQL, with the
+    """The address of what both gateways write to: with one server as in a cluster, if there is a PostgreSQL, with the
     other as on one machine."""
     with contextlib.ExitStack() as stack:
         url = f"sqlite:///{tmp_path / 'gateway.db'}"
