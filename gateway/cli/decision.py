@@ -74,7 +74,8 @@ class Told(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """One request, decided. rule: of a virtual model, that chose the targets, or ``. serves: somebody would be asked,
     or the gateway answers itself. tokens: input, output. said: the client has bounded the output. cost: of the first
-    target, in nano-USD."""
+    target, in nano-USD. optimize_for: what the client would rather have, or the router does; heard: the router looks at
+    it."""
 
     router: str
     router_place: str
@@ -91,6 +92,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     cache_place: str
     tokens: tuple[int, int]
     said: bool
+    optimize_for: str
+    optimize_for_place: str
+    heard: bool
     strategy: str
     strategy_place: str
     waits: Waits | None
@@ -108,11 +112,22 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     error: Told | None
 
 
-def decision_of(loaded: Loaded, outcome: Outcome, *, key: str, faults: dict[str, str], assumed_keys: bool) -> Decision:
-    """faults: as they were given."""
+def decision_of(
+    loaded: Loaded,
+    outcome: Outcome,
+    *,
+    key: str,
+    faults: dict[str, str],
+    assumed_keys: bool,
+    optimize_for: str = "",
+) -> Decision:
+    """faults: as they were given. optimize_for: what the arguments ask for."""
     exchange, trace, error = outcome.exchange, outcome.trace, outcome.error
     places = _Places(loaded, exchange, trace.chosen)
     estimate = trace.estimate
+    allowed = places.optimize_for
+    usual = (allowed.default or "") if allowed is not None else optimize_for
+    wish = exchange.optimize_for or usual
     return Decision(
         router=exchange.router,
         router_place=places.at(places.base),
@@ -129,8 +144,13 @@ def decision_of(loaded: Loaded, outcome: Outcome, *, key: str, faults: dict[str,
         cache_place=places.policy("cache"),
         tokens=(estimate.input, estimate.output),
         said=estimate.said,
+        optimize_for=wish,
+        optimize_for_place=places.policy("optimize-for"),
+        heard=allowed is not None,
         strategy=trace.strategy,
-        strategy_place=places.at((*places.balance, "strategy")),
+        strategy_place=places.policy("optimize-for")
+        if wish and allowed is not None
+        else places.at((*places.balance, "strategy")),
         waits=trace.waits,
         waits_place=places.policy("timeouts"),
         retries=trace.retries,
@@ -174,6 +194,7 @@ class _Places:
             for kind in ("providers", "models"):
                 for at, item in enumerate(getattr(listed, kind) or ()):
                     self._entries.append((_as_target(item), (*self.balance, kind, at)))
+        self.optimize_for: Final = self._router.optimize_for
         self.on_loss = self._router.on_loss or self._global.on_loss or "allow"
 
     def at(self, path: ConfigPath) -> str:

@@ -66,6 +66,11 @@ def _facts(decision: Decision) -> Iterator[tuple[str, str, str]]:
     tokens, output = decision.tokens
     bounded = "at most" if decision.said else "probably"
     yield "estimate", f"{tokens} tokens in, {bounded} {output} out" if tokens else "nothing that has tokens", ""
+    if decision.optimize_for:
+        heard = decision.optimize_for
+        if not decision.heard:
+            heard += ", which nobody looks at: the router has no `optimize-for`"
+        yield "optimize", heard, decision.optimize_for_place if decision.heard else ""
     if decision.strategy:
         yield "strategy", f"{decision.strategy}: {_HOW.get(decision.strategy, '')}", decision.strategy_place
     if decision.waits is not None:

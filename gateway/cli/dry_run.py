@@ -21,6 +21,7 @@ from gateway.core.clock import Clock
 from gateway.core.errors import FaultKind, GatewayError, UpstreamFault
 from gateway.core.exchange import Call, Exchange
 from gateway.core.trace import Trace
+from gateway.pipeline.preference import HEADER
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.policy.load import TargetLoad
@@ -87,10 +88,12 @@ async def dry_run(
     key: str = "",
     faults: Mapping[str, FaultKind] | None = None,
     assume_keys: bool = False,
+    optimize_for: str = "",
 ) -> Outcome:
     """Decide one request. route: as `handler_of` has it. request: method, path and body. key: the name of the gateway
     key that is asked with, `` for somebody who may do everything. faults: by provider, what it has run into.
-    assume_keys: providers without keys get one. LookupError for a route or a provider that is not there."""
+    assume_keys: providers without keys get one. optimize_for: what the client would rather have.
+    LookupError for a route or a provider that is not there."""
     faults = faults or {}
     judged = {name: verdict(kind, RetryPolicy()) for name, kind in faults.items()}
     runtime = _DryRuntime(clock, frozenset(name for name, found in judged.items() if found.blame_breaker))
@@ -115,12 +118,15 @@ async def dry_run(
             raise LookupError(f"there is no router {route!r}")
         handler = app.handler
     method, path, body = request
+    headers = [(b"content-type", b"application/json")]
+    if optimize_for:
+        headers.append((HEADER, optimize_for.encode()))
     exchange = Exchange(
         id="dry-run",
         method=method,
         path=path,
         query=b"",
-        headers=[(b"content-type", b"application/json")],
+        headers=headers,
         body=body,
         call=call,
         router=route,

@@ -20,6 +20,7 @@ from gateway.cli.decision_text import text_of
 from gateway.cli.dry_run import dry_run
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
+from gateway.config.spec.prices import Preference
 from gateway.core.clock import Clock
 from gateway.core.errors import FaultKind, GatewayError
 from gateway.core.exchange import Call
@@ -67,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", default="", metavar="NAME", help="ask as the gateway key of this name")
     parser.add_argument("--stream", action="store_true", help="ask for a stream")
+    parser.add_argument(
+        "--optimize-for",
+        choices=get_args(Preference),
+        help="ask for cheap or quick answers, as by `x-gateway-optimize-for`",
+    )
     parser.add_argument(
         "--at-fault",
         default="",
@@ -121,6 +127,7 @@ def _decide(args: argparse.Namespace) -> Decision:
                 key=args.key,
                 faults={name: kind for name, (_, kind) in faults.items()},
                 assume_keys=args.assume_keys,
+                optimize_for=args.optimize_for or "",
             )
         )
     except LookupError as error:
@@ -128,7 +135,14 @@ def _decide(args: argparse.Namespace) -> Decision:
         hint = f"; did you mean {close[0]!r}?" if close and args.router not in loaded.spec.routers else ""
         raise UsageError(f"{error.args[0]} in {args.config}{hint}") from None
     written = {name: text for name, (text, _) in faults.items()}
-    return decision_of(loaded, outcome, key=args.key, faults=written, assumed_keys=args.assume_keys)
+    return decision_of(
+        loaded,
+        outcome,
+        key=args.key,
+        faults=written,
+        assumed_keys=args.assume_keys,
+        optimize_for=args.optimize_for or "",
+    )
 
 
 def _request(args: argparse.Namespace) -> tuple[Call, str, bytes]:

@@ -184,6 +184,33 @@ def test_weights_are_shares(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_wish_is_heard_where_the_router_lets_clients_have_one(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    targets = "load-balance: {chat: {strategy: priority, providers: [openai/gpt-4o, openai/gpt-4o-mini]}}"
+    (folder / "routers.yaml").write_text(
+        f"routers:\n  a:\n    optimize-for: {{allow: [cost]}}\n    {targets}\n"
+        f"  b:\n    {targets}\n  c:\n    optimize-for: {{default: cost}}\n    {targets}\n"
+    )
+    first = ("openai", "gpt-4o")
+    cheap = ("openai", "gpt-4o-mini")
+    for arguments, asked, strategy, said in (
+        (["a"], first, ("priority", "routers.yaml:4"), ("", True)),
+        (["a", "--optimize-for", "cost"], cheap, ("cost", "routers.yaml:3"), ("cost", True)),
+        (["b", "--optimize-for", "cost"], first, ("priority", "routers.yaml:6"), ("cost", False)),
+        (["c"], cheap, ("cost", "routers.yaml:8"), ("cost", True)),
+    ):
+        decision = explained(capsys, *arguments, "-m", "gpt-4o", "--assume-keys")
+        note = decision["targets"][0]["note"]
+        assert (note["provider"], note["model"]) == asked
+        assert (decision["strategy"], decision["strategy_place"]) == strategy
+        assert (decision["optimize_for"], decision["heard"]) == said
+    refused = explained(capsys, "a", "--optimize-for", "speed", "-m", "gpt-4o", "--assume-keys", status=3)
+    assert refused["error"]["code"] == "invalid_request"
+    assert main(["explain", "b", "--optimize-for", "cost", "-m", "gpt-4o", "--assume-keys"]) == 0
+    assert "optimize  cost, which nobody looks at: the router has no `optimize-for`" in capsys.readouterr().out
+
+
 def test_the_request_of_a_file_and_what_is_lost(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     body = {"model": "gpt-4o", "seed": 7, "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
     (folder / "request.json").write_text(json.dumps(body))
