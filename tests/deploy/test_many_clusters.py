@@ -44,6 +44,7 @@ def test_a_cluster_has_the_nearest_first(helm: Helm, cluster: str, tmp_path: Pat
     env = {
         **os.environ,
         "REDIS_URL": "redis://127.0.0.1:6379",
+        "LEDGER_URL": "postgresql://gateway:0123456789abcdef@127.0.0.1:5432/gateway",
         "OPENAI_API_KEY": "k" * 20, "AZURE_EU_KEY": "e" * 20, "AZURE_US_KEY": "u" * 20,
     }  # fmt: skip
     done = subprocess.run(
@@ -52,3 +53,11 @@ def test_a_cluster_has_the_nearest_first(helm: Helm, cluster: str, tmp_path: Pat
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "warning" not in done.stdout, done.stdout
+
+
+def test_the_page_shows_the_order_that_a_cluster_has() -> None:
+    page = (ROOT / "docs" / "many-clusters.md").read_text("utf-8")
+    shown = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])["routers"]
+    values = yaml.safe_load((FOLDER / "eu.yaml").read_text("utf-8"))["config"]["routers"]
+    assert shown["production"]["load-balance"]["chat"].pop("strategy") == "priority"
+    assert shown == values
