@@ -37,6 +37,8 @@ def line_text(line: AuditLine) -> str:
         words.append(f"{len(line.attempts)} attempts")
     if line.content is not None:
         words.append("sealed" if line.content.sealed else "with bodies")
+    if line.change is not msgspec.UNSET:
+        words.append(" ".join((line.change.event, *(f"{name}={value}" for name, value in line.change.fields.items()))))
     # A name that a client made up must not look like another line, nor drive a terminal.
     return "".join(character if character.isprintable() else "?" for character in "  ".join(words))
 

@@ -19,7 +19,7 @@ from gateway.core.usage import Estimate
 from gateway.dialects.cache_key import key_of, members_of, surroundings
 from gateway.dialects.shape import NO_SHAPE, shape_of
 from gateway.policy.estimate import Estimator
-from gateway.telemetry.audit_line import Content, encode
+from gateway.telemetry.audit_line import Change, Content, encode
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.audit_record import Facts, line_of
 from gateway.telemetry.log import MASK, SHORTEST_SECRET, Log
@@ -55,6 +55,7 @@ class Entry(msgspec.Struct, gc=False):
     estimate: Estimate | None
     reply: Captured | None
     credential: bytes
+    change: Change | msgspec.UnsetType = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"<entry {self.record.id}>"
@@ -91,7 +92,10 @@ class LineMaker:
             content = self._content_of(entry, entry.reply)
             if self._seal is not None:
                 content = self._seal(content, record.id)
-        return Line(record.time, encode(line_of(record, self._facts_of(entry), content)))
+        change = entry.change
+        if change is not msgspec.UNSET:
+            change = Change(change.event, {name: self._clean_value(value) for name, value in change.fields.items()})
+        return Line(record.time, encode(line_of(record, self._facts_of(entry), content, change)))
 
     def _masked(self, entry: Entry) -> Record:
         """The record with what a client may have put a credential into cleaned."""
@@ -168,6 +172,9 @@ class LineMaker:
         text = self._clean(piece.decode("utf-8", "replace"), credential)
         # The end of what was read may hold the beginning of a credential.
         return text[:-SLACK] if is_cut else text
+
+    def _clean_value(self, value: str | int) -> str | int:
+        return self._clean(value, b"") if isinstance(value, str) else value
 
     def _clean(self, text: str, credential: bytes) -> str:
         if not text:

@@ -119,10 +119,18 @@ class Content(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sealed: str = ""
 
 
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """What was changed through the admin API. event: as in the log. fields: what and to what."""
+
+    event: str
+    fields: dict[str, str | int]
+
+
 class AuditLine(msgspec.Struct, frozen=True, gc=False):
     """A line. timestamp: when the request began, UTC. tenant_id: the caller's team, else the caller, empty where nobody
     is known. user_id: the end user as the request names it, or `hmac-sha256:` and a hash. id: of this exchange and no
-    other. content: only with `privacy.log: full`."""
+    other. content: only with `privacy.log: full`. change: only of requests to the admin API that have changed
+    something."""
 
     schema: str
     timestamp: str
@@ -144,6 +152,7 @@ class AuditLine(msgspec.Struct, frozen=True, gc=False):
     attempts: tuple[Tried, ...] = ()
     losses: tuple[str, ...] = ()
     content: Content | None = None
+    change: Change | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def time(self) -> float:

@@ -18,6 +18,7 @@ from gateway.dialects.shape import Feature
 from gateway.telemetry.audit_line import (
     SCHEMA,
     AuditLine,
+    Change,
     Content,
     Cost,
     Request,
@@ -43,7 +44,12 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 _NO_FACTS: Final = Facts()
 
 
-def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = None) -> AuditLine:
+def line_of(
+    record: Record,
+    facts: Facts = _NO_FACTS,
+    content: Content | None = None,
+    change: Change | msgspec.UnsetType = msgspec.UNSET,
+) -> AuditLine:
     """A record as its line says it."""
     usage = record.usage
     return AuditLine(
@@ -112,6 +118,7 @@ def line_of(record: Record, facts: Facts = _NO_FACTS, content: Content | None = 
         ),
         losses=record.losses,
         content=content,
+        change=change,
     )
 
 

@@ -11,9 +11,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from gateway.core.exchange import Exchange
+import msgspec
+
+from gateway.core.exchange import Call, Exchange
 from gateway.core.record import Record
 from gateway.telemetry.audit_entry import Entry, LineMaker
+from gateway.telemetry.audit_line import Change
 from gateway.telemetry.audit_place import Line, Place
 from gateway.telemetry.audit_writer import Count, Writer
 from gateway.telemetry.log import Log
@@ -22,6 +25,8 @@ HELD: Final = 64 * 1024 * 1024
 """Bytes of bodies that may wait to be hashed. Beyond them lines have no digest and no features."""
 CLOSE_WITHIN: Final = 10.0
 """Seconds in which the last lines are written."""
+
+_ADMIN: Final = Call("other", "other", "")
 
 
 class AuditSink:
@@ -69,6 +74,12 @@ class AuditSink:
         if self._writer.put(entry) and body is not None:
             # Each of the two sums is changed by one thread alone.
             self._came += size
+
+    def note(self, record: Record, path: str, size: int, change: Change | msgspec.UnsetType) -> None:
+        """Take a request to the admin API, as `write` takes others; whatever the level of privacy is, which is about
+        clients. size: bytes of its body."""
+        if self._is_open:
+            self._writer.put(Entry(record, _ADMIN, path, b"", None, size, None, None, b"", change))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._writer.close, CLOSE_WITHIN)

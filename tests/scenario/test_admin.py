@@ -7,6 +7,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import re
 import shlex
 import sqlite3
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from gateway.core.key_text import key_text
 from gateway.core.money import in_dollars
@@ -702,3 +704,34 @@ async def test_every_sql_of_the_page_is_understood(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         by_team, *_ = [connection.execute(query).fetchall() for query in queries]
     assert by_team == [("ml", 1, 0.0038, 0, 0.0)]
+
+
+async def test_what_is_changed_or_refused_has_a_line_in_the_audit_log(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "audit.jsonl"
+    quiet = f"audit: {{path: '{log}'}}\nglobal: {{privacy: {{log: none}}}}\n"
+    async with office(serve, tmp_path, quiet + ADMIN + HOUSE) as admin:
+        sink = admin.served.runtime.sinks.get("audit")
+        assert sink is not None
+        await sink.open()
+        change = {"kind": "team", "name": "ml", "change": "set", "amount": "5", "note": f"for {READER}"}
+        assert (await admin.post("/quotas", change)).status == 200
+        assert (await admin.post("/quotas", change, key=READER)).status == 403
+        assert (await admin.post("/targets/restore", {"provider": "elsewhere"})).status == 404
+        await admin.get("/quotas")
+        await sink.close()
+    text = log.read_text()
+    assert READER not in text
+    assert WRITER not in text
+    schema = Draft202012Validator(json.loads((Path(__file__).parents[2] / "schemas" / "audit.schema.json").read_text()))
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        schema.validate(line)
+    said = [(line["caller"], line["request"]["path"], line["response"]["error_code"]) for line in lines]
+    assert said == [
+        ("admin:hand", "/admin/api/quotas", ""),
+        ("admin:eye", "/admin/api/quotas", "access_denied"),
+        ("admin:hand", "/admin/api/targets/restore", "not_found"),
+    ]
+    assert [line.get("change", {}).get("event") for line in lines] == ["quota changed", None, None]
+    assert lines[0]["change"]["fields"] == {"kind": "team", "name": "ml", "change": "set", "amount": "5"}
+    assert [line["cost"]["amount"] for line in lines] == [0, 0, 0]

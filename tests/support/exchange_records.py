@@ -62,7 +62,8 @@ def _seconds(most: int) -> st.SearchStrategy[float]:
 
 _texts = st.text(st.characters(codec="utf-8"), max_size=20)
 _tokens = st.integers(0, 2**40)
-_money = st.integers(0, 9_000_000 * 10**9)
+_money = st.integers(0, 4_000_000 * 10**9)
+"""What a number of JSON, which is a double, has to the billionth."""
 _attempts = st.builds(
     AttemptRecord, _texts, _texts, _texts, st.integers(0, 599), st.sampled_from(("", "timeout")), _seconds(900)
 )

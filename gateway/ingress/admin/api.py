@@ -27,6 +27,7 @@ from gateway.ingress.admin.login import Bearer, Failures, Login, Role
 from gateway.ingress.admin.openapi import openapi_text
 from gateway.ingress.admin.operations import OPERATIONS
 from gateway.ingress.admin.process import Process
+from gateway.ingress.admin.trail import Trail
 from gateway.ingress.body import Receive, Scope, Send, read_body
 from gateway.store.ledger.protocol import LedgerDown
 
@@ -48,6 +49,7 @@ class AdminApi:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._trail = Trail(process)
         self._failures = Failures(process.runtime.clock.monotonic)
         self._login: Login | None = None
         self._made_from: object = None
@@ -103,16 +105,23 @@ class AdminApi:
                 "method_not_allowed", f"Here there is: {allowed}.", headers=((b"allow", allowed.encode()),)
             )
         role, page = found
-        if role == "write" and bearer.role != "write":
-            raise GatewayError("access_denied", f"The admin key {bearer.name!r} may read, not write.")
-        content = await _body(receive, headers) if role == "write" else b""
-        asked = Asked(bearer, runtime.clock.wall(), _pairs(scope["query_string"]), headers, content)
+        now = runtime.clock.wall()
+        if role == "read":
+            return await page(Asked(bearer, now, _pairs(scope["query_string"]), headers, b""))
+        began = runtime.clock.monotonic()
+        asked = Asked(bearer, now, (), headers, b"")
+        problem: Exception | None = None
         try:
+            if bearer.role != "write":
+                raise GatewayError("access_denied", f"The admin key {bearer.name!r} may read, not write.")
+            asked.content = await _body(receive, headers)
+            asked.pairs = _pairs(scope["query_string"])
             return await page(asked)
+        except Exception as error:
+            problem = error
+            raise
         finally:
-            for event, fields in asked.noted:
-                # Rare, and to be found again whatever else is left out of a log.
-                runtime.log.write("warning", event, {"by": bearer.name or "anybody on this machine", **fields})
+            self._trail.tell(asked, scope["path"], began, problem)
 
     def _bearer(self, scope: Scope, headers: Mapping[str, str]) -> Bearer:
         client = scope.get("client")

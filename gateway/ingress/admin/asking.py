@@ -38,6 +38,11 @@ class Asked:
         self.noted: list[tuple[str, dict[str, str | int]]] = []
 
     @property
+    def by(self) -> str:
+        """Who asks, as it is written down."""
+        return f"admin:{self.bearer.name}" if self.bearer.name else "admin"
+
+    @property
     def wants_csv(self) -> bool:
         """Whether that is what it accepts, before anything else."""
         first = self.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()

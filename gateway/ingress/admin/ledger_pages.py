@@ -119,9 +119,8 @@ class LedgerPages:
             )
         # Whose it is stands in front: two who count their changes from 1 do not meet.
         entry_id = f"admin:{asked.bearer.name}:{once or os.urandom(16).hex()}"
-        by = f"admin:{asked.bearer.name}" if asked.bearer.name else "admin"
         consumer = Consumer(change.kind, change.name)
-        entry = QuotaEntry(entry_id, consumer, change.change, amount, asked.now, by, change.note)
+        entry = QuotaEntry(entry_id, consumer, change.change, amount, asked.now, asked.by, change.note)
         database = self._database()
         before = await database.entry(entry_id) if once is not None else None
         if before is None:
