@@ -3,6 +3,7 @@ what `gateway check` finds all problems with."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, cast
 
 import msgspec
@@ -27,8 +28,9 @@ _SAID: Final = {
 """By pattern, what an editor says in its place: `yaml-language-server` reads `patternErrorMessage`."""
 
 
+@cache
 def routers_schema() -> Schema:
-    """Draft 2020-12."""
+    """Draft 2020-12. Made once, because that takes longer than the rest of a check, and not to be changed."""
     return schema_of(Spec, ID, "routers.yaml", "The configuration of router-gateway.")
 
 
