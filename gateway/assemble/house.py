@@ -110,6 +110,7 @@ class _Assembly:
         self._policies = {name: self._endpoints.breaker_policy(name) for name in self._endpoints.by_name}
         self._routed: list[Endpoint] = []
         self._made: dict[object, Candidates] = {}
+        self._named: set[tuple[str, str]] = set()
         self._virtual = {path: VirtualRoute(spec, path, policies) for path, policies in policies_of(spec)}
 
     def house(self) -> House:
@@ -250,7 +251,9 @@ class _Assembly:
         virtual = self._virtual[path]
         if not virtual.models:
             return []
-        return [choose(virtual.models, self._prices.cost, images=virtual.images, budget_left=self._budgets.left(name))]
+        count = self._runtime.metrics.count_rule
+        budget_left = self._budgets.left(name)
+        return [choose(virtual.models, self._prices.cost, count, images=virtual.images, budget_left=budget_left)]
 
     def _with_chosen(
         self, path: ConfigPath, name: str, route: Handler, router: sp.Router, budget: RetryBudget
@@ -320,11 +323,13 @@ class _Assembly:
         return detect(model) or ((provider,) if slash and provider in self._endpoints.by_name else ())
 
     def _load_of(self, endpoint: Endpoint, model: str) -> tuple[TargetLoad, str]:
-        """The state of a target and its label. Names that nobody knows share one, because clients make them up."""
+        """The state of a target and its label. Names that nobody knows and no list has share one, because clients make
+        them up."""
         label = ""
         if model:
             known = endpoint.find_model(model)
-            label = known.name if known is not None else model if model in endpoint.models else "other"
+            named = model in endpoint.models or (endpoint.name, model) in self._named
+            label = known.name if known is not None else model if named else "other"
         return self._runtime.load((endpoint.name, endpoint.origin, label), self._policies[endpoint.name]), label
 
     def _entries(self, balance: sp.Balance) -> list[Entry]:
@@ -339,6 +344,7 @@ class _Assembly:
             if endpoint is not None:
                 self._routed.append(endpoint)
                 model = target.model or target.provider.partition("/")[2]
+                self._named.add((endpoint.name, model))
                 entries.append(Entry(endpoint, index, weight, target.priority, model, target.region or ""))
         return entries
 

@@ -23,23 +23,30 @@ Coster = Callable[[str, str, Usage, float], int | None]
 """What usage costs at a provider's model at a time (Unix seconds), in nano-USD; None where that is not known."""
 BudgetLeft = Callable[[Exchange], float | None]
 """The share that is left of the tightest budget that counts a request; None where none does."""
+Counter = Callable[[str, str, str], None]
+"""Told of each decision: route, virtual model, and the rule, `` where none matched."""
 
 _SHOWN: Final = 10
 
 
-def choose(models: Models, cost: Coster, *, images: bool, budget_left: BudgetLeft | None = None) -> Layer:
+def choose(
+    models: Models, cost: Coster, count: Counter, *, images: bool, budget_left: BudgetLeft | None = None
+) -> Layer:
     """The layer of a route with virtual models. images: some rule asks for them."""
-    return lambda inner: partial(Chooser(models, cost, images, budget_left).choose, inner)
+    return lambda inner: partial(Chooser(models, cost, count, images, budget_left).choose, inner)
 
 
 class Chooser:
     """The rules of a route."""
 
-    __slots__ = ("_budget_left", "_cost", "_images", "_models")
+    __slots__ = ("_budget_left", "_cost", "_count", "_images", "_models")
 
-    def __init__(self, models: Models, cost: Coster, images: bool, budget_left: BudgetLeft | None) -> None:
+    def __init__(
+        self, models: Models, cost: Coster, count: Counter, images: bool, budget_left: BudgetLeft | None
+    ) -> None:
         self._models = models
         self._cost = cost
+        self._count = count
         self._images = images
         self._budget_left = budget_left
 
@@ -58,6 +65,7 @@ class Chooser:
         trace = exchange.trace
         decision = decide(self._models, name, self._facts(exchange), None if trace is None else trace.rules)
         exchange.rule = decision.rule
+        self._count(exchange.router, name, decision.rule if decision.chosen is not None else "")
         told = (b"x-gateway-rule", decision.rule.encode("ascii", "replace"))
         if decision.chosen is None:
             raise self._unmatched(name, decision.rule, decision.unmatched)

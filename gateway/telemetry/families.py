@@ -64,6 +64,12 @@ FAMILIES: Final[dict[str, Family]] = {
         Family("gateway_cost_usd", "counter", "What requests have cost, in US dollars.", _ROUTE),
         Family("gateway_saved_usd", "counter", "What was not spent, in US dollars, by why.", ("router", "by")),
         Family(
+            "gateway_rule_decisions",
+            "counter",
+            "Requests that the rules of a virtual model were asked about.",
+            ("router", "model", "rule"),
+        ),
+        Family(
             "gateway_budget_refusals",
             "counter",
             "Requests that a quota or a budget had no room for.",

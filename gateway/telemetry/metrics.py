@@ -80,6 +80,7 @@ class Metrics:
         self._short_of_money: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
         self._costs: dict[tuple[str, str, str], int] = {}
+        self._rules: dict[tuple[str, str, str], int] = {}
         self._saved: dict[tuple[str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
         self._store_errors: dict[str, int] = {}
@@ -153,6 +154,10 @@ class Metrics:
         """A request that did not fit. kind: of who pays. account: `quota` or `budget`. action:
         `refused` or `downgraded`."""
         self._add(self._short_of_money, (router, kind, account, action))
+
+    def count_rule(self, router: str, model: str, rule: str) -> None:
+        """What a virtual model has decided: a rule of the config, `` where none matched."""
+        self._add(self._rules, self._bounded(self._rules, (router, model, rule)))
 
     def count_unpriced(self, router: str, provider: str, model: str) -> None:
         """A request that used something whose price is not known."""
@@ -237,6 +242,8 @@ class Metrics:
             yield "gateway_limit_denials_total", denial, count
         for short, count in self._short_of_money.items():
             yield "gateway_budget_refusals_total", short, count
+        for decided, count in self._rules.items():
+            yield "gateway_rule_decisions_total", decided, count
         for unpriced, count in self._unpriced.items():
             yield "gateway_unpriced_requests_total", unpriced, count
         for priced, nano in self._costs.items():

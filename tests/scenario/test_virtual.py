@@ -223,6 +223,20 @@ async def test_where_no_rule_matches_the_client_is_told_which_there_are(serve: S
     assert served.upstream.sent == []
 
 
+async def test_each_rule_s_decisions_are_counted_and_its_targets_have_names(serve: Serve) -> None:
+    served = everybody(
+        serve(YAML.replace("{name: rest, to: alpha/small}", "{name: json, when: {json: true}, to: alpha/s}"))
+    )
+    for text in ("code", "code", "word " * 1000, "Hi"):
+        await served.client.post(PATH, ask(text))
+
+    async def decided(rule: str) -> float:
+        return await served.metric("gateway_rule_decisions_total", router="r", model="auto", rule=rule)
+
+    assert [await decided(rule) for rule in ("auto:code", "auto:long", "auto:json", "")] == [2, 1, 0, 1]
+    assert await served.metric("gateway_requests_total", provider="beta", model="coder") == 2, "a name of the config"
+
+
 async def test_what_is_no_chat_is_refused(serve: Serve) -> None:
     reply = await serve(MIXED).client.post("/router/r/v1/embeddings", {"model": "auto", "input": "Hi"})
     assert (reply.status, reply.json()["error"]["code"]) == (404, "operation_not_served")

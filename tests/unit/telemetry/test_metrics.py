@@ -182,9 +182,11 @@ def test_what_is_counted_by_model_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(5):
         metrics.count_cost(f"r{number}", "openai", "gpt-4o", 10**9)
         metrics.count_unpriced(f"r{number}", "openai", "gpt-4o")
+        metrics.count_rule(f"r{number}", "auto", "auto:code")
     found = table(metrics)
     assert found["gateway_cost_usd_total", ("other", "other", "other")] == 3
     assert found["gateway_unpriced_requests_total", ("other", "other", "other")] == 3
+    assert found["gateway_rule_decisions_total", ("other", "other", "other")] == 3
 
 
 def test_label_sets_are_bounded_and_no_request_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,6 +217,7 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
     metrics.settle(lossy)
     metrics.count_denial("prod", "total", "requests", enforced=True)
     metrics.count_unpriced("prod", "alpha", "other")
+    metrics.count_rule("prod", "auto", "auto:code")
     metrics.count_cost("prod", "alpha", "other", 1)
     metrics.count_saved("prod", "cache", 1)
     metrics.count_store_error("timeout")
