@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Final
 
-from gateway.dialects.canonical import Event
+from gateway.dialects.canonical import Event, Ping
 from gateway.dialects.frames import Frames
+from gateway.dialects.sse import COMMENT
+
+_PING: Final = Ping()
 
 
 class FramedReader(ABC):
@@ -14,20 +18,25 @@ class FramedReader(ABC):
     __slots__ = ("_frames", "_over")
 
     def __init__(self) -> None:
-        self._frames = Frames()
+        self._frames = Frames(comments=True)
         self._over = False
 
     def feed(self, chunk: bytes) -> list[Event]:
         found: list[Event] = []
         for event in self._frames.feed(chunk):
-            if not self._over:
+            if self._over:
+                break
+            if event is COMMENT:
+                # Providers that are slow to begin send them, so that nobody in between closes the connection.
+                found.append(_PING)
+            else:
                 self._read(event.data, event.event, found)
         return found
 
     def end(self) -> list[Event]:
         found: list[Event] = []
         for event in self._frames.end():
-            if not self._over:
+            if event is not COMMENT and not self._over:
                 self._read(event.data, event.event, found)
         return found
 

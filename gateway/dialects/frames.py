@@ -12,11 +12,12 @@ HELD_LIMIT: Final = 16 * 1024 * 1024
 
 
 class Frames:
-    """Fed with every chunk, in order."""
+    """Fed with every chunk, in order. comments: told of, too, as sse.COMMENT."""
 
-    __slots__ = ("_at_start", "_held")
+    __slots__ = ("_at_start", "_comments", "_held")
 
-    def __init__(self) -> None:
+    def __init__(self, comments: bool = False) -> None:
+        self._comments = comments
         self._held = bytearray()
         self._at_start = True
 
@@ -39,7 +40,7 @@ class Frames:
         return self._whole(block)
 
     def _whole(self, block: bytes) -> list[Event]:
-        found = list(events(block, self._at_start))
+        found = list(events(block, self._at_start, self._comments))
         self._at_start = False
         return found
 
@@ -47,4 +48,4 @@ class Frames:
         """What was left when the provider closed without the last blank line."""
         rest = bytes(self._held)
         self._held.clear()
-        return list(events(rest + b"\n\n", self._at_start)) if rest.strip() else []
+        return list(events(rest + b"\n\n", self._at_start, self._comments)) if rest.strip() else []

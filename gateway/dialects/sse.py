@@ -50,20 +50,28 @@ def spans(block: bytes) -> Iterator[bytes]:
         yield block[at:]
 
 
-def events(block: bytes, at_start: bool = True) -> Iterator[Event]:
+COMMENT: Final = Event(b"", b":")
+"""Stands for a comment between two events."""
+
+
+def events(block: bytes, at_start: bool = True, comments: bool = False) -> Iterator[Event]:
     """The events of a block that ends with a blank line; what follows the last one is not an event.
 
-    at_start: the block is the first of its stream, so a byte order mark in front of it is stepped over.
+    at_start: the block is the first of its stream, so a byte order mark in front of it is stepped over. comments: those
+    that stand by themselves are told of, as COMMENT.
     """
     if at_start and block.startswith(BOM):
         block = block[3:]
     lines: list[bytes] = []
     name = identity = b""
+    commented = False
     for line in block.splitlines():
         if not line:
             if lines:
                 yield Event(b"\n".join(lines), name, identity)
-            lines, name = [], b""
+            elif commented and comments:
+                yield COMMENT
+            lines, name, commented = [], b"", False
             continue
         field, colon, value = line.partition(b":")
         if colon and value[:1] == b" ":
@@ -74,3 +82,5 @@ def events(block: bytes, at_start: bool = True) -> Iterator[Event]:
             name = value
         elif field == b"id" and b"\0" not in value:
             identity = value
+        elif not field and colon:
+            commented = True

@@ -156,7 +156,7 @@ def _loss(loss: Loss) -> dict[str, str]:
 
 def _reply(source: Codec, target: Codec, case: Case) -> dict[str, object]:
     try:
-        answer = source.read_reply(_whole(case), _headers(case))
+        answer = source.read_reply(_whole(case), headers_of(case))
     except UpstreamFault as fault:
         return {"error": {"code": fault.kind, "param": None}}
     lost = [_loss(loss) for loss in unsaid(answer, target.room)]
@@ -164,13 +164,13 @@ def _reply(source: Codec, target: Codec, case: Case) -> dict[str, object]:
 
 
 def _stream(source: Codec, target: Codec, case: Case) -> dict[str, object]:
-    reader = source.stream_reader(_headers(case))
+    reader = source.stream_reader(headers_of(case))
     writer = target.stream_writer(_echo(case))
     written = bytearray()
     seen: list[Event] = []
     shown: dict[str, object] = {}
     try:
-        for chunk in _chunks(case):
+        for chunk in chunks(case):
             found = reader.feed(chunk)
             seen += found
             written += writer.write(found)
@@ -191,7 +191,8 @@ def _echo(case: Case) -> Echo:
     return msgspec.convert({"id": "id-of-request", "model": "asked-model", "created": 1_700_000_000, **case.echo}, Echo)
 
 
-def _headers(case: Case) -> Headers:
+def headers_of(case: Case) -> Headers:
+    """Those of the reply."""
     return [(name.encode(), value.encode()) for name, value in case.headers.items()]
 
 
@@ -202,7 +203,8 @@ def _whole(case: Case) -> bytes:
     return str(json.loads(raw)).encode() if raw[:1] == b'"' else msgspec.json.format(raw, indent=-1)
 
 
-def _chunks(case: Case) -> Iterator[bytes]:
+def chunks(case: Case) -> Iterator[bytes]:
+    """A stream as it arrives."""
     if case.encoding == "eventstream":
         frames = msgspec.json.decode(bytes(case.input), type=list[_Frame])
         pieces = [

@@ -132,6 +132,19 @@ async def test_what_of_a_stream_has_no_room_is_counted_alone(serve: Serve) -> No
     assert await served.metric("gateway_dropped_total", router="r", field="reply") == 1
 
 
+async def test_a_provider_s_comments_keep_the_client_s_connection_alive(serve: Serve) -> None:
+    served = serve("routers: {r: {load-balance: {chat: {providers: [openai]}}}}")
+    waiting = b": PROCESSING\n\n"
+    first, *rest = chat_stream(model="gpt-4o-2024-11-20")
+    served.upstream.on(OPENAI, stream([waiting, first, waiting, waiting[:5], waiting[5:], *rest]))
+    reply = await served.client.post("/router/r/v1/messages", message("gpt-4o", stream=True))
+    said = [line for line in reply.text.split("\n") if line.startswith("event:")]
+    # None before the first event, whose model the provider has yet to tell; between events as they came.
+    assert said[0] == "event: message_start"
+    assert said.count("event: ping") == 2
+    assert "gpt-4o-2024-11-20" in reply.text
+
+
 async def test_nothing_lost_is_nothing_said(serve: Serve) -> None:
     served = serve(BOTH)
     served.upstream.on(ANTHROPIC, ok(message_reply()))

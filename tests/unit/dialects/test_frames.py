@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import UpstreamFault
 from gateway.dialects.frames import Frames
-from gateway.dialects.sse import Event, events
+from gateway.dialects.sse import COMMENT, Event, events
 
 pieces = st.sampled_from(
     [b"data: a\n", b"data:b\r\n", b"event: e\n", b": c\n", b"\n", b"\r\n", b"\r", b"x", b"\xef\xbb\xbf"]
@@ -54,3 +54,9 @@ def test_how_the_bytes_were_cut_changes_nothing(stream: bytes, places: list[int]
     cut = run([stream[start:end] for start, end in itertools.pairwise(bounds)])
     assert cut == run([stream])
     assert [event.data for event in cut] == [event.data for event in events(stream + b"\n\n")]
+
+
+def test_comments_are_told_of_where_they_are_asked_for() -> None:
+    frames = Frames(comments=True)
+    assert frames.feed(b": one\n\n: two\ndata: a\n") == [COMMENT]
+    assert frames.feed(b"\n:\n: three\n\n\n") == [Event(b"a"), COMMENT]
