@@ -189,6 +189,9 @@ class StreamTranslation:
             return b""
         writer = self._writer
         if writer is None:
+            if not begun:
+                # A sign of life before there is anything to say: nothing is sent yet, and nobody's model is known.
+                return b""
             # Only now it is known what the provider calls the model.
             writer = self._writer = self._client.stream_writer(named(self._echo, self.model))
         out = writer.write(events)
