@@ -90,13 +90,13 @@ class _Held:
                 self._put_back(bucket)
                 return None
             bucket.level = level = level - unit
-            remaining = level / unit
+            remaining = level // unit
             if remaining < least or least < 0.0:
                 least = remaining
                 tightest = bucket
             if now > bucket.due:
                 self._place(now)
-        # Neither quotient is rounded past a whole number: one that is not whole is further from the next than that.
+        # It is not rounded past a whole number: a quotient that is not whole is further from the next than that.
         reset = ceil((tightest.full - tightest.level) / tightest.step)
         return Room(tightest.rate.capacity, int(least), reset / 1_000_000)
 

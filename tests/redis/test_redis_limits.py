@@ -222,6 +222,21 @@ async def test_a_bucket_expires_when_it_would_be_full(server: RedisServer) -> No
 
 
 @pytest.mark.real_time
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+async def test_the_clock_of_a_machine_that_is_set_changes_nothing(
+    server: RedisServer, jump: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Rate(10, LARGEST // 10)
+    async with limits(server) as store:
+        await store.take([Take("a", slow, 10)])
+        wall = time.time
+        monkeypatch.setattr(time, "time", lambda: wall() + jump)
+        assert (await store.take([Take("a", slow, 0)])).standings[0].remaining == 0
+    async with limits(server) as another:
+        assert (await another.take([Take("a", slow, 0)])).standings[0].remaining == 0
+
+
+@pytest.mark.real_time
 async def test_another_rate_is_another_bucket(server: RedisServer) -> None:
     async with limits(server) as store:
         assert (await store.take([Take("a", Rate(10, LARGEST // 10), 10)])).granted

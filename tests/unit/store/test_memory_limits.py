@@ -111,7 +111,7 @@ def test_at_the_bound_the_one_that_rested_longest_goes() -> None:
     assert store.take_at([take("b", 0, HUNDRED)], 6).standings[0].remaining == 100
 
 
-def test_a_million_keys_do_not_crowd_out_the_bucket_that_all_share() -> None:
+def test_any_number_of_keys_is_bounded_and_does_not_crowd_out_the_bucket_that_all_share() -> None:
     store = limits(most=1_000)
     granted = 0
     for number in range(20_000):
