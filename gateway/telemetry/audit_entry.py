@@ -22,6 +22,7 @@ from gateway.policy.estimate import Estimator
 from gateway.telemetry.audit_line import Change, Content, encode
 from gateway.telemetry.audit_place import Line
 from gateway.telemetry.audit_record import Facts, line_of
+from gateway.telemetry.audit_stream import spelt_out
 from gateway.telemetry.log import MASK, SHORTEST_SECRET, Log
 
 ORDERED: Final = 8 * 1024
@@ -31,6 +32,7 @@ SLACK: Final = 512
 _REMEMBERED: Final = 1024
 _SHORT: Final = 128
 """So many texts of so many characters at most are remembered as clean: models, paths and users come again and again."""
+JOINED: Final = "[a credential lay across events: only their texts are shown]"
 HASHED: Final = "hmac-sha256:"
 _USER_DIGITS: Final = 32
 
@@ -162,7 +164,16 @@ class LineMaker:
             cut += ("request",)
         if len(told) > self._max_body:
             cut += ("response",)
-        return Content(self._shown(entry.body or b"", entry.credential), self._shown(told, entry.credential), cut)
+        response = self._shown(told, entry.credential)
+        if entry.record.stream:
+            response = self._shown_stream(response, entry.credential)
+        return Content(self._shown(entry.body or b"", entry.credential), response, cut)
+
+    def _shown_stream(self, shown: str, credential: bytes) -> str:
+        """The events as they are shown, or only what they spell out where a credential lies across several of them."""
+        texts = spelt_out(shown)
+        clean = [self._clean(text, credential) for text in texts]
+        return shown if clean == texts else "\n".join((JOINED, *clean))
 
     def _shown(self, raw: bytes, credential: bytes) -> str:
         is_cut = len(raw) > self._max_body

@@ -9,10 +9,10 @@ from gateway.core.exchange import Call, Captured
 from gateway.core.record import AttemptRecord
 from gateway.core.usage import Estimate
 from gateway.policy.estimate import Estimator
-from gateway.telemetry.audit_entry import Entry, LineMaker, hashed_user
+from gateway.telemetry.audit_entry import JOINED, Entry, LineMaker, hashed_user
 from gateway.telemetry.audit_line import AuditLine, Content, decode
 from gateway.telemetry.audit_seal import KeyRing, Seal
-from gateway.telemetry.log import Log
+from gateway.telemetry.log import MASK, Log
 from tests.support.exchange_records import served
 
 CHAT = Call("openai", "chat", "/chat/completions", model="gpt-4o")
@@ -186,3 +186,22 @@ def test_contents_are_sealed_where_there_is_a_key() -> None:
 def test_an_entry_shows_nothing_of_what_it_holds() -> None:
     entry = Entry(served(), CHAT, "/", b"", b"private", 7, None, None, b"secret")
     assert repr(entry) == "<entry 0011223344556677-1>"
+
+
+def streamed(*pieces: str) -> bytes:
+    events = ({"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in pieces)
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+
+
+@pytest.mark.parametrize("at", range(1, len(PROVIDERS_KEY)))
+def test_a_credential_that_lies_across_events_is_masked(at: int) -> None:
+    content = line(body(), streamed("It is ", PROVIDERS_KEY[:at], PROVIDERS_KEY[at:], ", keep it"), stream=True).content
+    assert content is not None
+    assert content.response == f"{JOINED}\nIt is {MASK}, keep it"
+
+
+def test_a_stream_without_one_is_shown_as_it_was() -> None:
+    told = streamed("It is ", "no ", "secret")
+    content = line(body(), told, stream=True).content
+    assert content is not None
+    assert content.response == told.decode()
