@@ -135,10 +135,13 @@ class Runtime:
             await keys.close()
         for source in self.token_sources.values():
             await source.close()
-        # Before the transports: what waits for a webhook goes out by one.
-        for sink in self.sinks:
-            await sink.close()
+        # Before the transports: what waits for a webhook goes out by one. All at once: each has its own bound, and the
+        # process has one for all of them.
+        ends = await asyncio.gather(*(sink.close() for sink in self.sinks), return_exceptions=True)
         await self.transport.close()
         await self.echo.close()
         if self.stores is not None:
             await self.stores.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end

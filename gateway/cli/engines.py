@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 BACKLOG = 4096
 """Granian bounds the requests in flight by it, streams included."""
 
-KILL_AFTER = 5.0
-"""Seconds after the drain timeout at which a process that still lives is killed."""
+KILL_AFTER = 12.0
+"""Seconds after the drain timeout at which a process that still lives is killed: longer than the sinks take at most to
+put down what they hold (telemetry/audit_sink.py, store/ledger/writer.py)."""
 
 RESPAWN_AFTER = 1.0
 """Seconds until a worker that has died is replaced."""

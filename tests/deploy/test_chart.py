@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.cli.engines import KILL_AFTER
 from gateway.telemetry.families import FAMILIES
 from tests.deploy.cluster import empty_cluster
 from tests.deploy.conftest import CHART, ROOT, Helm
@@ -217,7 +218,7 @@ def test_a_changed_configuration_rolls_the_pods(helm: Helm, tmp_path: Path) -> N
 
 def test_the_grace_period_is_longer_than_the_drain(helm: Helm) -> None:
     pod = of_kind(helm.template("--set", "drain.preStop=7,drain.timeout=100"), "Deployment")["spec"]["template"]["spec"]
-    assert pod["terminationGracePeriodSeconds"] == 117
+    assert pod["terminationGracePeriodSeconds"] == 122 > 107 + KILL_AFTER
     (container,) = pod["containers"]
     assert "sleep(7)" in container["lifecycle"]["preStop"]["exec"]["command"][-1]
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from gateway.cli.engines import KILL_AFTER
 from tests.deploy.conftest import ROOT
 from tests.support.loopback import unused_port
 from tests.support.processes import Program, gateway_command, start_gateway
@@ -61,7 +62,7 @@ def test_what_it_keeps_is_in_the_one_folder_that_it_may_write_to() -> None:
 
 def test_it_has_longer_to_stop_than_it_takes() -> None:
     (limit,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text("utf-8"), re.MULTILINE)
-    assert int(limit) > 30 + 5
+    assert int(limit) > 30 + KILL_AFTER
 
 
 @pytest.mark.real_time

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from gateway.core.exchange import Exchange
+from gateway.core.record import Record
 from gateway.core.secret import Secret
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.runtime import Runtime, system_clock
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.sinks import Sinks
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 
 TARGET = ("openai", "http://127.0.0.1:9", "gpt-4o")
@@ -89,6 +96,41 @@ def test_a_pool_that_is_gone_is_forgotten() -> None:
     lasting.adopt({"openai": pool(("main", "K"))})
     lasting.adopt({})
     assert lasting.pools == {}
+
+
+class SlowSink:
+    """Takes 10 s to close."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.closed = False
+
+    async def open(self) -> None:
+        """At once."""
+
+    def write(self, record: Record, exchange: Exchange) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        await asyncio.sleep(10)
+        self.closed = True
+        if self.failure is not None:
+            raise self.failure
+
+    def trouble(self) -> str | None:
+        return None
+
+
+async def test_sinks_close_at_once_and_one_that_fails_keeps_nothing_open() -> None:
+    """A process has 12 s, whichever of them are slow."""
+    lasting, transport, _ = runtime()
+    first, second = SlowSink(OSError("disk")), SlowSink()
+    lasting.sinks = Sinks({"ledger": (1, first), "audit": (1, second)})
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(OSError, match="disk"):
+        await lasting.close()
+    assert asyncio.get_running_loop().time() == began + 10
+    assert (first.closed, second.closed, transport.closed) == (True, True, 1)
 
 
 async def test_closing_closes_both_transports() -> None:
