@@ -486,6 +486,76 @@ async def test_a_stream_of_bedrock_is_signed_with_what_a_role_is_lent(serve: Ser
     assert is_signed(served.upstream.to(RUNTIME)[1], "second-session")
 
 
+def entra(serve: Serve, tmp_path: Path) -> Served:
+    served = serve("routers: {r: {load-balance: {chat: {providers: [azure]}}}}", ENTRA)
+    served.upstream.on(AZURE_HOST, ok(chat_reply("Hello")))
+    return served
+
+
+def role(serve: Serve, tmp_path: Path) -> Served:
+    file = tmp_path / "token"
+    file.write_text("eyJ.web.identity")
+    served = serve(BEDROCK, {"TOKEN_FILE": str(file)})
+    served.upstream.on(RUNTIME, ASKED_CONVERSE.whole("Hello"))
+    return served
+
+
+LENDERS = [
+    pytest.param(entra, "login.microsoftonline.com", AZURE_HOST, lends("eyJ.first"), lends("eyJ.second"), id="azure"),
+    pytest.param(
+        role,
+        STS,
+        RUNTIME,
+        # An hour from the moment at which virtual time begins, and two.
+        pair("first-session", "2027-01-15T09:16:40Z"),
+        pair("second-session", "2027-01-15T10:16:40Z"),
+        id="bedrock",
+    ),
+]
+DENIED = status(403, {"error": "invalid_client", "error_description": "AADSTS7000215"})
+
+
+def credential(sent: Sent) -> str:
+    """What an attempt was allowed by: a session's token, or the bearer's."""
+    return sent.headers.get("x-amz-security-token") or sent.headers["authorization"].removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize(("assembled", "lender", "host", "first", "second"), LENDERS)
+async def test_what_is_lent_is_replaced_before_it_expires(
+    serve: Serve, tmp_path: Path, assembled: Any, lender: str, host: str, first: Script, second: Script
+) -> None:
+    served = assembled(serve, tmp_path)
+    served.upstream.on(lender, first, refuse(), second)
+    replies = await asyncio.gather(*(served.client.post(CHAT, chat("gpt-4o")) for _ in range(5)))
+    assert {reply.status for reply in replies} == {200}
+    assert len(served.upstream.to(lender)) == 1
+    # The first question for another fails: the old one serves until it really expires, and the lender is asked again.
+    await asyncio.sleep(3600 - LEAD + 1)
+    assert len(served.upstream.to(lender)) == 2
+    assert (await served.client.post(CHAT, chat("gpt-4o"))).status == 200
+    await asyncio.sleep(LONGEST_PAUSE)
+    assert len(served.upstream.to(lender)) == 3
+    assert (await served.client.post(CHAT, chat("gpt-4o"))).status == 200
+    said = [credential(sent) for sent in served.upstream.to(host)]
+    assert len(set(said[:6])) == 1
+    assert said[6] != said[0]
+
+
+@pytest.mark.parametrize("answer", [refuse(), DENIED, status(503), ok({"no": "token"})])
+@pytest.mark.parametrize(("assembled", "lender", "host", "first", "second"), LENDERS)
+async def test_without_anything_lent_nothing_is_asked_and_it_is_a_503(
+    serve: Serve, tmp_path: Path, assembled: Any, lender: str, host: str, first: Script, second: Script, answer: Script
+) -> None:
+    served = assembled(serve, tmp_path)
+    served.upstream.on(lender, answer, first)
+    reply = await served.client.post(CHAT, chat("gpt-4o"))
+    assert (reply.status, reply.headers["x-gateway-error"]) == (503, "upstream_unauthorized")
+    assert served.upstream.to(host) == []
+    assert "AADSTS" not in reply.text
+    await asyncio.sleep(int(reply.headers["retry-after"]))
+    assert (await served.client.post(CHAT, chat("gpt-4o"))).status == 200
+
+
 async def test_each_attempt_is_signed_anew(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("eyJ.web.identity")
