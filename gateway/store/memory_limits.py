@@ -90,9 +90,9 @@ class _Held:
                 self._put_back(bucket)
                 return None
             bucket.level = level = level - unit
-            remaining = level // unit
-            if remaining < least or least < 0.0:
-                least = remaining
+            # Below a whole number is below it in whole numbers, too: only what is told is rounded down.
+            if level / unit < least or least < 0.0:
+                least = level // unit
                 tightest = bucket
             if now > bucket.due:
                 self._place(now)
