@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+import msgspec
+
+from gateway.assemble.ledger import ledger_database
 from gateway.config import spec as sp
 from gateway.core.events import EventKind
+from gateway.core.money import NANO
 from gateway.core.secret import Secret
 from gateway.core.units import seconds
-from gateway.policy.anomaly import AnomalyPolicy
+from gateway.policy.anomaly import HOUR, AnomalyPolicy
 from gateway.runtime import Runtime
+from gateway.store.ledger.protocol import LedgerDown, UsageQuery
 from gateway.store.protocol import StoreDown
+from gateway.telemetry.alert_hours import Sums
 from gateway.telemetry.alert_request import Headers
 from gateway.telemetry.alerts import AlertPolicy, Alerts
 from gateway.telemetry.webhook import PostError, Webhook, WebhookSettings
@@ -30,7 +36,7 @@ _KINDS: Final[Mapping[str, EventKind]] = {
 _OF_TARGETS: Final = frozenset(("provider-outage", "provider-recovered"))
 
 
-def alerts_for(settings: sp.Alerts, runtime: Runtime) -> Alerts:
+def alerts_for(settings: sp.Alerts, ledger: sp.LedgerSettings | None, runtime: Runtime) -> Alerts:
     """The sink; it listens when it is opened."""
     unusual = settings.anomalies
     return Alerts(
@@ -47,6 +53,7 @@ def alerts_for(settings: sp.Alerts, runtime: Runtime) -> Alerts:
         metrics=runtime.metrics,
         troubles=partial(_troubles, runtime),
         claim=partial(_claim, runtime),
+        sums_of=None if ledger is None else partial(sums_of_hour, ledger),
     )
 
 
@@ -88,6 +95,31 @@ def noticing(runtime: Runtime) -> Noticed:
 
 def _anomalies(settings: sp.Anomalies, least: float) -> AnomalyPolicy:
     return AnomalyPolicy(settings.days, settings.deviations, settings.factor, least)
+
+
+async def sums_of_hour(ledger: sp.LedgerSettings, begins: float) -> Sums | None:
+    """What the ledger has of the hour that begins at a Unix second; None when it cannot be asked."""
+    # Connected to for each look: there is one in five minutes, and the writer's connection is not to wait for it.
+    database = ledger_database(ledger)
+    found: dict[str, tuple[float, float]] = {}
+    query = UsageQuery(begins, begins + HOUR, by=("router", "provider", "status", "outcome"), limit=10_000)
+    try:
+        while True:
+            page = await database.usage(query)
+            for row in page.rows:
+                router, provider, status, outcome = row.group
+                errors = row.requests if outcome == "broken" or status >= "500" else 0
+                for subject in (router and f"router:{router}", provider and f"provider:{provider}"):
+                    spent, failed = found.get(subject, (0.0, 0.0))
+                    if subject:
+                        found[subject] = spent + row.cost / NANO, failed + errors
+            if not page.cursor:
+                return found
+            query = msgspec.structs.replace(query, after=page.cursor)
+    except LedgerDown:
+        return None
+    finally:
+        await database.close()
 
 
 def _troubles(runtime: Runtime) -> Mapping[str, str]:

@@ -27,7 +27,9 @@ def sinks_for(spec: sp.Spec, runtime: Runtime) -> Sinks:
         made["traces"] = runtime.sinks.kept_or_made("traces", traces, lambda: traces_for(traces, runtime))
     alerts = spec.alerts
     if alerts is not None:
-        made["alerts"] = runtime.sinks.kept_or_made("alerts", alerts, lambda: alerts_for(alerts, runtime))
+        made["alerts"] = runtime.sinks.kept_or_made(
+            "alerts", (alerts, ledger), lambda: alerts_for(alerts, ledger, runtime)
+        )
     return Sinks(made)
 
 

@@ -10,6 +10,7 @@ told once; memory is bounded, whatever names there are.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from statistics import median
 from typing import Final, Literal
 
@@ -41,6 +42,17 @@ class Anomaly(msgspec.Struct, frozen=True):
     usual: float
     limit: float
     days: int
+
+
+def judged(policy: AnomalyPolicy, total: float, earlier: Sequence[float]) -> Anomaly | None:
+    """The sum of an hour against those of the same hour of earlier days. None where it is usual, or too little is
+    known."""
+    if len(earlier) < LEAST_DAYS or total < policy.least:
+        return None
+    usual = median(earlier)
+    spread = _NORMAL * median([abs(sum_ - usual) for sum_ in earlier])
+    limit = max(policy.least, policy.factor * usual, usual + policy.deviations * spread)
+    return Anomaly(total, usual, limit, len(earlier)) if total > limit else None
 
 
 class _Series:
@@ -101,12 +113,6 @@ class Anomalies:
         return series.hour % size
 
     def _judge(self, series: _Series, total: float) -> Anomaly | None:
-        policy, size = self._policy, self._hours
-        known = min(policy.days, (series.hour - series.began) // DAY)
-        if known < LEAST_DAYS:
-            return None
-        earlier = [series.sums[(series.hour - DAY * day) % size] for day in range(1, known + 1)]
-        usual = median(earlier)
-        spread = _NORMAL * median([abs(sum_ - usual) for sum_ in earlier])
-        limit = max(policy.least, policy.factor * usual, usual + policy.deviations * spread)
-        return Anomaly(total, usual, limit, known) if total > limit else None
+        known = min(self._policy.days, (series.hour - series.began) // DAY)
+        earlier = [series.sums[(series.hour - DAY * day) % self._hours] for day in range(1, known + 1)]
+        return judged(self._policy, total, earlier)

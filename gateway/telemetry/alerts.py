@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,7 +20,8 @@ from gateway.core.money import NANO
 from gateway.core.record import Record
 from gateway.core.usage import Room
 from gateway.policy.alerting import Repetition, Told
-from gateway.policy.anomaly import Anomalies, Anomaly, AnomalyPolicy
+from gateway.policy.anomaly import Anomalies, AnomalyPolicy
+from gateway.telemetry.alert_hours import LOOKS, HourWatch, SumsOfHour, said
 from gateway.telemetry.alert_request import alert_of
 from gateway.telemetry.events import Events
 from gateway.telemetry.metrics import Metrics
@@ -59,7 +60,8 @@ class AlertPolicy(msgspec.Struct, frozen=True):
 
 class Alerts:
     """name: of the process. troubles: what others have, by the names of _TROUBLES, asked every few seconds. claim: None
-    where there are no replicas to agree with."""
+    where there are no replicas to agree with. sums_of: hours as the ledger has them, None where none is kept: then this
+    process's own are summed."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Alerts:
         metrics: Metrics,
         troubles: Callable[[], Mapping[str, str]],
         claim: Claim,
+        sums_of: SumsOfHour | None = None,
     ) -> None:
         self.webhooks: Final = tuple(webhooks)
         self._policy = policy
@@ -82,8 +85,13 @@ class Alerts:
         self._troubles = troubles
         self._claim = claim
         self._repetition = Repetition(policy.window)
-        self._spend = None if policy.spend is None else Anomalies(policy.spend)
-        self._errors = None if policy.errors is None else Anomalies(policy.errors)
+        spend, errors = policy.spend, policy.errors
+        self._hours: HourWatch | None = None
+        if sums_of is not None and (spend is not None or errors is not None):
+            self._hours = HourWatch(sums_of, spend, errors, events, clock.wall)
+            spend = errors = None
+        self._spend = None if spend is None else Anomalies(spend)
+        self._errors = None if errors is None else Anomalies(errors)
         self._waiting: asyncio.Queue[Event] = asyncio.Queue(WAITING)
         self._tasks: list[asyncio.Task[None]] = []
         self._troubled: set[str] = set()
@@ -97,6 +105,8 @@ class Alerts:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(webhook.run()) for webhook in self.webhooks]
         self._tasks += [loop.create_task(self._judge()), loop.create_task(self._look())]
+        if self._hours is not None:
+            self._tasks.append(loop.create_task(self._look_at_hours(self._hours)))
 
     def write(self, record: Record, exchange: Exchange) -> None:
         for unit, room in (("requests", exchange.requests_left), ("tokens", exchange.tokens_left)):
@@ -153,13 +163,15 @@ class Alerts:
             },
         )
 
-    def _watch(self, anomalies: Anomalies, kind: EventKind, record: Record, amount: float, unit: str) -> None:
+    def _watch(
+        self, anomalies: Anomalies, kind: EventKind, record: Record, amount: float, unit: Literal["usd", "errors"]
+    ) -> None:
         for name, subject in (("router", record.router), ("provider", record.provider)):
             if not subject:
                 continue
             found = anomalies.note(f"{name}:{subject}", amount, record.time + record.seconds)
             if found is not None:
-                self._events.tell(kind, f"{name}:{subject}", _said(found, unit))
+                self._events.tell(kind, f"{name}:{subject}", said(found, unit))
 
     async def _judge(self) -> None:
         while True:
@@ -182,6 +194,11 @@ class Alerts:
                 for told in self._repetition.due(self._clock.wall()):
                     await self._tell(told)
 
+    async def _look_at_hours(self, hours: HourWatch) -> None:
+        while True:
+            await asyncio.sleep(LOOKS)
+            await hours.look()
+
     def _look_at_troubles(self) -> None:
         troubles = self._troubles()
         for name, (begins, ends) in _TROUBLES.items():
@@ -203,12 +220,3 @@ class Alerts:
         for webhook in self.webhooks:
             if webhook.settings.hears(event.kind):
                 webhook.tell(alert)
-
-
-def _said(found: Anomaly, unit: str) -> dict[str, str | int | float | bool | None]:
-    return {
-        f"{unit}_this_hour": round(found.total, 6),
-        "usual": round(found.usual, 6),
-        "limit": round(found.limit, 6),
-        "days": found.days,
-    }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from gateway.store.ledger.sqlite import SqliteLedger
+from gateway.telemetry.alert_hours import LOOKS
 from gateway.telemetry.alert_request import Alert, signature
 from gateway.telemetry.alerts import Alerts
+from tests.support.exchange_records import served as record
 from tests.support.house import ALPHA, HOUSE, PROVIDERS, Serve, Served, chat
 from tests.support.scripted import ok, status
 from tests.support.virtual_time import elapsed
@@ -195,6 +199,36 @@ async def test_errors_that_are_unusual_for_the_hour_are_told(serve: Serve) -> No
     assert [key for kind, key in found if kind == "error-anomaly"] == ["router:once"]
     (anomaly,) = [alert for alert in alerts(served) if alert.kind == "error-anomaly"]
     assert (anomaly.fields["usual"], anomaly.fields["days"]) == (2, 4)
+
+
+async def test_an_hour_is_judged_by_the_ledger_where_there_is_one(serve: Serve, tmp_path: Path) -> None:
+    ledger = f"ledger: {{url: 'sqlite:///{tmp_path / 'ledger.db'}', spool: '{tmp_path / 'spool'}'}}\n"
+    served = serve(ledger + ALERTED.replace("alerts: {", "alerts: {anomalies: {min-errors: 10}, "))
+    served.upstream.on(HOOK, status(200))
+    # Of other replicas, and of before this process began.
+    now = served.runtime.clock.wall()
+    database = SqliteLedger(tmp_path / "ledger.db")
+    await database.open()
+    for day, errors in enumerate((12, 2, 2, 2, 2)):
+        await database.insert(
+            [
+                record(
+                    id=f"{day}-{number}",
+                    time=now - day * DAY,
+                    router="once",
+                    provider="alpha",
+                    status=502,
+                    outcome="error",
+                )
+                for number in range(errors)
+            ]
+        )
+    await database.close()
+    async with listening(served):
+        await asyncio.sleep(LOOKS + 1)
+        found = await told(served)
+    assert sorted(found) == [("error-anomaly", "provider:alpha"), ("error-anomaly", "router:once")]
+    assert {(alert.fields["usual"], alert.fields["days"]) for alert in alerts(served)} == {(2, 4)}
 
 
 async def test_what_waits_is_delivered_when_the_process_ends(serve: Serve) -> None:
