@@ -109,10 +109,15 @@ def _config(server: str, upstream: str, aimock: str, counter: str) -> str:
         for name, version in (("anthropic", "v1"), ("gemini", "v1beta"))
     ]
     lines.append("routers:")
-    for router, prefix in (("prod", ""), ("limited", "limited-"), ("fragile", "fragile-")):
+    for router, prefix in (("prod", ""), ("fragile", "fragile-")):
         providers = ", ".join(prefix + name for name in ("openai", "anthropic", "gemini"))
         balance = f"{{default: {{providers: [{providers}]}}}}"
         lines.append(f"  {router}: {{load-balance: {balance}, retries: {{max-retries: 0}}}}")
+    # One for each SDK: what it was refused with is what the next is told for seconds.
+    lines += [
+        f"  {router}: {{load-balance: {{chat: {{providers: [limited-{name}]}}}}, retries: {{max-retries: 0}}}}"
+        for router, name in (("limit-openai", "openai"), ("limit-claude", "anthropic"), ("limit-gemini", "gemini"))
+    ]
     lines.append("  counts: {load-balance: {default: {providers: [counted-anthropic, counted-gemini]}}}")
     # By end user, so that each test has buckets of its own.
     for router, bucket in (

@@ -14,7 +14,7 @@ HELLO: list[MessageParam] = [{"role": "user", "content": "hello"}]
 TOOLS: list[ToolParam] = [
     {"name": "get_weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 ]
-BASES = ("/router/prod", "/ai", "", "/anthropic")
+BASES = ("/router/prod", "/ai", "/v1", "", "/anthropic")
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ def test_an_unknown_router(client: anthropic.Anthropic, gateway: str) -> None:
 
 def test_a_refusal_of_the_provider(client: anthropic.Anthropic, gateway: str) -> None:
     with pytest.raises(anthropic.RateLimitError) as caught:
-        at(client, gateway, "/router/limited").messages.create(
+        at(client, gateway, "/router/limit-claude").messages.create(
             model="limited-1", max_tokens=64, messages=[{"role": "user", "content": "too often"}]
         )
     assert caught.value.type == "rate_limit_error"

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.real_time
 
 TEXT = "Hello from the mock upstream."
 MODEL = "gemini-2.5-flash"
-BASES = ("/router/prod", "/ai", "", "/gemini")
+BASES = ("/router/prod", "/ai", "/v1", "", "/gemini")
 VERSIONS = ("v1", "v1beta")
 """That of today's SDK, and that of older ones."""
 
@@ -78,7 +78,7 @@ def test_an_unknown_router(gateway: str) -> None:
 
 
 def test_a_refusal_of_the_provider(gateway: str) -> None:
-    with open_client(gateway, "/router/limited") as client, pytest.raises(errors.ClientError) as caught:
+    with open_client(gateway, "/router/limit-gemini") as client, pytest.raises(errors.ClientError) as caught:
         client.models.generate_content(model="limited-1", contents="too often")
     assert caught.value.code == 429
     assert caught.value.response.headers["retry-after"] == "7"

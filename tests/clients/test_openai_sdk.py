@@ -167,7 +167,7 @@ def test_an_unknown_model(client: openai.OpenAI, gateway: str) -> None:
 
 def test_a_refusal_of_the_provider(client: openai.OpenAI, gateway: str) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
-        at(client, gateway, "/router/limited").chat.completions.create(
+        at(client, gateway, "/router/limit-openai").chat.completions.create(
             model="limited-1", messages=[{"role": "user", "content": "too often"}]
         )
     assert caught.value.code == "rate_limit_exceeded"
