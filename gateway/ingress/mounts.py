@@ -18,6 +18,8 @@ from gateway.ingress.edge import Edge
 from gateway.ingress.paths import checked_path
 
 _ROUTER_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,12}")
+_TWICE: Final = (b"/v1/v1/", b"/v1/v1beta/")
+"""Of an SDK that puts a version before its paths, by a base URL that ends in one."""
 
 
 class RouteApp:
@@ -107,6 +109,9 @@ class UnifiedMount:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         table = self._current()
+        path = scope["raw_path"]
+        if self._at_root and path.startswith(_TWICE):
+            scope = {**scope, "raw_path": path[len("/v1") :]}
         await (table.at_root if self._at_root else table.unified)(scope, receive, send)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from gateway.core.access import Access
 from gateway.core.errors import GatewayError
-from gateway.core.exchange import GROUP_OF, Exchange, Group, Handler, Operation, Reply
+from gateway.core.exchange import GROUP_OF, Call, Exchange, Group, Handler, Operation, Reply
 from gateway.dialects.model_list import render_models
 
 _PLACE: Final[Mapping[Operation, int]] = {
@@ -46,11 +46,16 @@ class Route:
             return self._list(exchange)
         handler = self._handlers[_PLACE[call.operation]]
         if handler is None:
-            raise GatewayError(
-                "operation_not_served",
-                f"{self._name} does not serve {call.operation!r}; its load-balance has: {self._serves}.",
-            )
+            raise GatewayError("operation_not_served", f"{self._name} {self._lack(call)}")
         return await handler(exchange)
+
+    def _lack(self, call: Call) -> str:
+        if call.operation == "other":
+            return (
+                f"does not know the path {call.suffix!r}, and its load-balance has no `default`, to which such go. "
+                "Paths of a provider's own are served at /<provider>/..."
+            )
+        return f"does not serve {call.operation!r}; its load-balance has: {self._serves}."
 
     def _list(self, exchange: Exchange) -> Reply:
         models = self._models(exchange.access)

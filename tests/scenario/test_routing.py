@@ -289,6 +289,22 @@ async def test_a_default_router_serves_v1(serve: Serve) -> None:
     assert "x-gateway-router" not in (await served.client.post(f"/ai{CHAT}", chat("openai/gpt-4o"))).headers
 
 
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        ("/v1/v1/messages", "api.anthropic.com"),
+        ("/v1/v1/models/gemini-2.5-flash:generateContent", "generativelanguage.googleapis.com"),
+        ("/v1/v1beta/models/gemini-2.5-flash:generateContent", "generativelanguage.googleapis.com"),
+    ],
+)
+async def test_a_version_that_an_sdk_puts_behind_v1_is_the_one(serve: Serve, path: str, host: str) -> None:
+    served = serve()
+    served.upstream.on(host, ok())
+    await served.client.post(path, {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [], "contents": []})
+    assert served.upstream.hosts() == [host]
+    assert "/v1/v1" not in served.upstream.last.url
+
+
 @pytest.mark.parametrize("path", ["/router/duo/v1/chat/completions", "/router/duo/chat/completions"])
 async def test_v1_in_front_of_the_api_path_is_optional(serve: Serve, path: str) -> None:
     served = serve()

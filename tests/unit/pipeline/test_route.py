@@ -49,6 +49,15 @@ async def test_what_is_not_served_is_said_with_what_is() -> None:
     assert refused.value.message == "Router 'prod' does not serve 'audio'; its load-balance has: chat, images."
 
 
+async def test_a_path_that_is_not_known_is_said_with_where_it_may_go() -> None:
+    route = Route("Router 'prod'", {"chat": named("chat")}, listing)
+    with pytest.raises(GatewayError) as refused:
+        await route(exchange("other", "/v1/batches"))
+    assert refused.value.code == "operation_not_served"
+    assert "does not know the path '/v1/batches'" in refused.value.message
+    assert "/<provider>/" in refused.value.message
+
+
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini"])
 async def test_a_route_with_models_lists_them_itself(dialect: Dialect) -> None:
     route = Route("Router 'prod'", {"default": named("default")}, listing)
