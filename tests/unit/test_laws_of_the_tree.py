@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,13 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / "gateway" / package).rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def parsed(package: str) -> list[tuple[str, ast.Module]]:
-    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))) for path in sources(package)]
+    return [(str(path.relative_to(ROOT)), tree_of(path)) for path in sources(package)]
 
 
 def defines_something(tree: ast.Module) -> bool:
