@@ -78,6 +78,7 @@ class RouteBudgets:
         if spending is None or not spending.budgets:
             return None
         router = spending.budgets.get(Consumer("router", name), ())
+        standings = spending.standings
 
         def of(exchange: Exchange) -> float | None:
             consumers = (
@@ -86,7 +87,9 @@ class RouteBudgets:
                 Consumer("project", exchange.project),
             )
             rules = [*router, *(rule for one in consumers for rule in spending.budgets.get(one, ()))]
-            return min((spending.standings.left(*_shown(rule)) for rule in rules), default=None)
+            since = [rule.holding.at(exchange.wall).oldest for rule in rules]
+            shares = (standings.left(*_shown(rule), oldest) for rule, oldest in zip(rules, since, strict=True))
+            return min(shares, default=None)
 
         return of
 

@@ -87,10 +87,13 @@ class Standings:
             },
         )
 
-    def left(self, key: str, window: str) -> float:
-        """The share that is left of a budget; all of it where nothing has been seen."""
+    def left(self, key: str, window: str, since: int) -> float:
+        """The share that is left of a budget; all of it where nothing has been seen of the window. since: Unix seconds,
+        from which on what was spent counts."""
         seen = self._seen.get((key, window))
-        return 1.0 if seen is None or seen.limit <= 0 else max(1.0 - seen.spent / seen.limit, 0.0)
+        if seen is None or seen.begins < since or seen.limit <= 0:
+            return 1.0
+        return max(1.0 - seen.spent / seen.limit, 0.0)
 
     def forget(self, keep: frozenset[tuple[str, str]]) -> None:
         """Show no longer the budgets that the config does not have any more. keep: whose, and the window."""

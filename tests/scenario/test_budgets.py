@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.clock import Clock
 from gateway.core.events import Event
 from tests.support.house import ALPHA, BETA, PROVIDERS, Serve, Served, chat
 from tests.support.scripted import chat_reply, chat_stream, hang, ok, refuse, status, stream
@@ -238,6 +239,29 @@ async def test_a_request_is_charged_to_the_window_in_which_it_began(serve: Serve
     served.upstream.on(ALPHA, ok(chat_reply(tokens=(10, 10)), delay=10.0))
     await asyncio.sleep(later("00:00+00:00") - 5)
     assert await statuses(served, ONE, 1) == [200]
+    assert await statuses(served, ONE, 2) == [200, 429]
+
+
+async def test_a_clock_that_jumps_opens_no_budget_twice(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, ahead = virtual_clock(), [0.0]
+    jumping = Clock(real.monotonic, lambda: real.wall() + ahead[0], real.chance)
+    monkeypatch.setattr("tests.support.house.virtual_clock", lambda: jumping)
+    served = serving(serve, yaml("{amount: '0.02', window: day}"))
+    assert await statuses(served, ONE, 3) == [200, 200, 429]
+    ahead[0] = 86400.0
+    assert await statuses(served, ONE, 2) == [200, 200], "it is another day"
+    ahead[0] = 0.0
+    assert await statuses(served, ONE, 1) == [429], "and back again this one, which is spent"
+    ahead[0] = 86400.0
+    assert await statuses(served, ONE, 1) == [429]
+    served.upstream.on(ALPHA, ok(chat_reply(tokens=(10, 10)), delay=5.0))
+    ahead[0] = 2 * 86400.0
+    asked = asyncio.ensure_future(statuses(served, ONE, 1))
+    await asyncio.sleep(1)
+    ahead[0] = 0.0
+    assert await asked == [200], "a jump while it is under way charges it where it began"
+    served.upstream.on(ALPHA, used(10))
+    ahead[0] = 2 * 86400.0
     assert await statuses(served, ONE, 2) == [200, 429]
 
 

@@ -394,6 +394,9 @@ async def test_what_is_left_of_a_budget_decides(serve: Serve) -> None:
         reply = await served.client.post(PATH, ask("Hi", max_tokens=30))
         rules.append((reply.status, reply.headers.get("x-gateway-rule")))
     assert rules == [(200, "auto:rich"), (200, "auto:thrift")]
+    await asyncio.sleep(86400)
+    reply = await served.client.post(PATH, ask("Hi", max_tokens=30))
+    assert reply.headers["x-gateway-rule"] == "auto:rich", "nothing is spent of the new day"
 
 
 async def test_a_wish_decides_where_the_router_lets_it(serve: Serve) -> None:

@@ -86,6 +86,8 @@ def test_budgets_that_are_gone_are_forgotten_and_balances_are_not() -> None:
 
 def test_what_is_left_is_all_where_nothing_was_seen() -> None:
     seen, _ = kept()
-    assert seen.left("team:ml", "day") == 1.0
+    assert seen.left("team:ml", "day", 0) == 1.0
     seen.see(budget(130), ())
-    assert seen.left("team:ml", "day") == 0.0
+    begins = budget(130).begins
+    assert seen.left("team:ml", "day", begins) == 0.0
+    assert seen.left("team:ml", "day", begins + 1) == 1.0, "that window is over"
