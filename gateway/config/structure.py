@@ -29,6 +29,8 @@ PLANNED: Final = frozenset((
     "tenants", "optimize-for",
 ))  # fmt: skip
 Found = tuple[Path, Problem]
+_VAST: Final = re.compile(r"[-+]?[0-9]{19,}")
+"""What was meant as a number and is text, because nothing here holds it (see scalars.py)."""
 _KINDS: Final = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
     "array": "a list", "object": "a mapping", "null": "nothing",
@@ -162,6 +164,8 @@ def _unknown_key(path: Path, key: str, known: list[str], origins: Origins) -> Fo
 
 
 def _wrong_type(path: Path, kinds: list[str], instance: object, origins: Origins) -> Problem:
+    if isinstance(instance, str) and kinds[0] in ("integer", "number") and _VAST.fullmatch(instance):
+        return origins.error("out-of-range", path, "is larger than any number here", "at most 18 digits")
     words = [_KINDS[kind] for kind in kinds if not (kind == "integer" and "number" in kinds)]
     wanted = " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
     node = origins.node(path)

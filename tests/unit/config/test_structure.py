@@ -73,6 +73,11 @@ def told(text: str, folder: Path) -> list[str]:
             "global: {rate-limit: {total: [{capacity: 0}]}}",
             "1:42 out-of-range: must be at least 1",
         ),
+        (
+            "global: {rate-limit: {total: {capacity: 1000000000000000000}}}",
+            "1:41 out-of-range: is larger than any number here",
+        ),
+        ("global: {rate-limit: {total: {capacity: 'many'}}}", "1:41 wrong-type: must be a number, not text"),
         ("global: {rate-limit: {total: {}}}", "1:30 missing: `capacity` is missing"),
         (
             "routers: {very-long-router-name: {}}",
