@@ -29,7 +29,7 @@ def members_of(text: str) -> dict[str, msgspec.Raw] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        return _OBJECT.decode(text)
+        return _OBJECT.decode(text.encode("utf-8", "replace"))
     except (msgspec.MsgspecError, RecursionError):
         return None
 
@@ -38,7 +38,7 @@ def arguments_of(text: str) -> msgspec.Raw | None:
     """A model's arguments as an object; None where the text is no object."""
     if not text.strip():
         return _EMPTY
-    return msgspec.Raw(text.encode()) if members_of(text) is not None else None
+    return msgspec.Raw(text.encode("utf-8", "replace")) if members_of(text) is not None else None
 
 
 def wrapped_arguments(text: str) -> msgspec.Raw:

@@ -15,7 +15,6 @@ from gateway.dialects.anthropic.words import (
     UNREADABLE,
     WRITTEN_STOPS,
     Block,
-    arguments_object,
     read_citation,
     write_citation,
     write_usage,
@@ -33,6 +32,7 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.faults import fault_of_event
 from gateway.dialects.tokens import AnthropicUsage, of_anthropic
+from gateway.dialects.tool_calls import arguments_of, wrapped_arguments
 
 
 class ReplyUsage(AnthropicUsage, gc=False):
@@ -154,9 +154,9 @@ def write_block(part: Part) -> dict[str, object] | None:
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": sealed(part)}
         case ToolUse():
-            arguments: object = arguments_object(part.arguments)
+            arguments = arguments_of(part.arguments)
             if arguments is None:
-                arguments = {"arguments": part.arguments}
+                arguments = wrapped_arguments(part.arguments)
             return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments}
         case _:
             return None

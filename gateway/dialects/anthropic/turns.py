@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import binascii
 import re
-from typing import Final, Literal
+from typing import Final
 
+from gateway.dialects.alternation import Alternation, Json
 from gateway.dialects.anthropic.models import Traits
 from gateway.dialects.anthropic.seal import OWN
-from gateway.dialects.anthropic.words import arguments_object
 from gateway.dialects.blob import Blob, BlobWriter
 from gateway.dialects.canonical import (
     Audio,
@@ -21,7 +21,6 @@ from gateway.dialects.canonical import (
     Document,
     Image,
     Loss,
-    Message,
     Part,
     Refusal,
     Request,
@@ -31,9 +30,6 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 
-Json = dict[str, object]
-
-_FILLER: Final = "(The conversation goes on.)"
 _ODD: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _IMAGES: Final = frozenset(("image/jpeg", "image/png", "image/gif", "image/webp"))
 _BEGINNINGS: Final = (
@@ -42,60 +38,21 @@ _BEGINNINGS: Final = (
     (b"R0lGOD", "image/gif"),
     (b"UklGR", "image/webp"),
 )
-_Effect = Literal["hint", "changed", "meaning"]
 
 
-class Turns:
-    """Writes the messages of one request; losses are added to the list that was given. calls: names of the tools that
-    the history speaks of, once it is written."""
+class Turns(Alternation):
+    """Writes the messages of one request."""
 
-    __slots__ = ("_blobs", "_losses", "_request", "_traits", "calls")
+    __slots__ = ()
 
     def __init__(self, request: Request, traits: Traits, blobs: BlobWriter, losses: list[Loss]) -> None:
-        self._request = request
-        self._traits = traits
-        self._blobs = blobs
-        self._losses = losses
-        self.calls: list[str] = []
+        super().__init__(request, blobs, losses, system_turns=traits.system_turns, prefill=traits.prefill)
 
     def written(self) -> list[Json]:
-        turns: list[tuple[str, list[Json]]] = []
-        for number, message in enumerate(self._request.messages):
-            at = f"messages[{number}]"
-            if message.name:
-                self._lose(f"{at}.name")
-            role, blocks = self._turn(message, at, turns)
-            if not blocks:
-                continue
-            if turns and turns[-1][0] == role:
-                turns[-1][1].extend(blocks)
-            else:
-                turns.append((role, blocks))
-        if not turns or turns[0][0] != "user":
-            turns.insert(0, ("user", [{"type": "text", "text": _FILLER}]))
-            self._lose("messages", "changed", "a conversation begins with the user: a word of theirs was added")
-        if turns[-1][0] == "assistant":
-            self._end_with_prefill(turns[-1][1])
-        return [{"role": role, "content": _content(role, blocks)} for role, blocks in turns]
+        return [{"role": role, "content": _content(role, blocks)} for role, blocks in self.turns()]
 
-    def _turn(self, message: Message, at: str, before: list[tuple[str, list[Json]]]) -> tuple[str, list[Json]]:
-        if message.role != "system":
-            return message.role, self._blocks(message.parts, at, message.role)
-        blocks = self._blocks(message.parts, at, "user")
-        placed = self._traits.system_turns and before and before[-1][0] == "user"
-        if placed and all(block["type"] == "text" for block in blocks):
-            return "system", blocks
-        if blocks:
-            self._lose(at, "changed", "a system turn in the middle is written as the user's")
-        return "user", blocks
-
-    def _end_with_prefill(self, blocks: list[Json]) -> None:
-        last = len(self._request.messages) - 1
-        if not self._traits.prefill:
-            self._lose(f"messages[{last}]", "meaning", "this model does not go on with the assistant's words")
-        text = blocks[-1].get("text")
-        if isinstance(text, str):
-            blocks[-1]["text"] = text.rstrip()
+    def _is_words(self, block: Json) -> bool:
+        return block["type"] == "text"
 
     def _blocks(self, parts: tuple[Part, ...], at: str, role: str) -> list[Json]:
         blocks: list[Json] = []
@@ -138,15 +95,7 @@ class Turns:
         return {"type": "thinking", "thinking": part.text, "signature": part.signature}
 
     def _tool_use(self, part: ToolUse, at: str) -> Json:
-        if part.signature:
-            self._lose(f"{at}.signature")
-        if part.name not in self.calls:
-            self.calls.append(part.name)
-        arguments: object = arguments_object(part.arguments)
-        if arguments is None:
-            self._lose(f"{at}.arguments", "changed", "arguments that are no JSON object are put into one")
-            arguments = {"arguments": part.arguments}
-        named = {"id": identity(part.id), "name": part.name, "input": arguments}
+        named = {"id": identity(part.id), "name": part.name, "input": self._arguments(part, at)}
         return {"type": "tool_use", **named, **mark(part.cache)}
 
     def _tool_result(self, part: ToolResult, at: str) -> Json:
@@ -203,14 +152,6 @@ class Turns:
         if part.citations:
             written["citations"] = {"enabled": True}
         return {**written, **mark(part.cache)}
-
-    def _drop(self, field: str, note: str) -> Json | None:
-        """Nothing is written; and the request is another one without it."""
-        self._losses.append(Loss(field, "meaning", note))
-        return None
-
-    def _lose(self, field: str, effect: _Effect = "hint", note: str = "") -> None:
-        self._losses.append(Loss(field, effect, note))
 
 
 def mark(cache: CacheMark | None) -> Json:

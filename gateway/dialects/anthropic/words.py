@@ -171,21 +171,6 @@ def write_delta_usage(usage: Usage | None) -> WrittenDelta:
     )
 
 
-_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def arguments_object(text: str) -> msgspec.Raw | None:
-    """A call's arguments as the JSON object that `input` must be; None where they are not one."""
-    if not text.strip():
-        return msgspec.Raw(b"{}")
-    encoded = text.encode("utf-8", "replace")
-    try:
-        _OBJECT.decode(encoded)
-    except UNREADABLE:
-        return None
-    return msgspec.Raw(encoded)
-
-
 def is_object(raw: msgspec.Raw) -> bool:
     view = memoryview(raw)
     return len(view) > 0 and view[0] == 0x7B

@@ -4,9 +4,9 @@ user first, results of tools in front, names and ids in the characters that it t
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final
 
-from gateway.dialects.anthropic.words import arguments_object
+from gateway.dialects.alternation import Alternation, Json
 from gateway.dialects.bedrock.models import Carried
 from gateway.dialects.blob import BlobWriter
 from gateway.dialects.canonical import (
@@ -15,7 +15,6 @@ from gateway.dialects.canonical import (
     Document,
     Image,
     Loss,
-    Message,
     Part,
     Refusal,
     Request,
@@ -25,10 +24,6 @@ from gateway.dialects.canonical import (
     ToolUse,
 )
 
-Json = dict[str, object]
-_Effect = Literal["hint", "changed", "meaning"]
-
-_FILLER: Final = "(The conversation goes on.)"
 _ODD_ID: Final = re.compile(r"[^a-zA-Z0-9_.:-]")
 _ODD_NAME: Final = re.compile(r"[^a-zA-Z0-9()\[\]-]+")
 _IMAGES: Final = {
@@ -51,38 +46,25 @@ _DOCUMENTS: Final = {
 }  # fmt: skip
 
 
-class Blocks:
-    """Writes the messages of one request; losses are added to the list that was given. calls: names of the tools that
-    the history speaks of."""
+class Blocks(Alternation):
+    """Writes the messages of one request."""
 
-    __slots__ = ("_blobs", "_carried", "_losses", "_names", "_request", "calls")
+    __slots__ = ("_carried", "_names")
 
     def __init__(self, request: Request, carried: Carried, blobs: BlobWriter, losses: list[Loss]) -> None:
-        self._request = request
+        claude = carried.claude
+        super().__init__(
+            request,
+            blobs,
+            losses,
+            system_turns=claude is not None and claude.system_turns,
+            prefill=claude is None or claude.prefill,
+        )
         self._carried = carried
-        self._blobs = blobs
-        self._losses = losses
         self._names: set[str] = set()
-        self.calls: list[str] = []
 
     def messages(self) -> list[Json]:
-        turns: list[tuple[str, list[Json]]] = []
-        for number, message in enumerate(self._request.messages):
-            at = f"messages[{number}]"
-            if message.name:
-                self._lose(f"{at}.name")
-            role, blocks = self._turn(message, at, turns)
-            if not blocks:
-                continue
-            if turns and turns[-1][0] == role:
-                turns[-1][1].extend(blocks)
-            else:
-                turns.append((role, blocks))
-        if not turns or turns[0][0] != "user":
-            turns.insert(0, ("user", [{"text": _FILLER}]))
-            self._lose("messages", "changed", "a conversation begins with the user: a word of theirs was added")
-        if turns[-1][0] == "assistant":
-            self._end_with_prefill(turns[-1][1])
+        turns = self.turns()
         for role, blocks in turns:
             if role == "user":
                 _results_first(blocks)
@@ -108,26 +90,8 @@ class Blocks:
         long = cache == "1h" and self._carried.long_cache
         return [{"cachePoint": {"type": "default", "ttl": "1h"} if long else {"type": "default"}}]
 
-    def _turn(self, message: Message, at: str, before: list[tuple[str, list[Json]]]) -> tuple[str, list[Json]]:
-        blocks = self._blocks(message.parts, at, message.role)
-        if message.role != "system":
-            return message.role, blocks
-        claude = self._carried.claude
-        placed = claude is not None and claude.system_turns and before and before[-1][0] == "user"
-        if placed and all("text" in block or "cachePoint" in block for block in blocks):
-            return "system", blocks
-        if blocks:
-            self._lose(at, "changed", "a system turn in the middle is written as the user's")
-        return "user", blocks
-
-    def _end_with_prefill(self, blocks: list[Json]) -> None:
-        claude = self._carried.claude
-        if claude is not None and not claude.prefill:
-            last = len(self._request.messages) - 1
-            self._lose(f"messages[{last}]", "meaning", "this model does not go on with the assistant's words")
-        text = blocks[-1].get("text")
-        if isinstance(text, str):
-            blocks[-1]["text"] = text.rstrip()
+    def _is_words(self, block: Json) -> bool:
+        return "text" in block or "cachePoint" in block
 
     def _blocks(self, parts: tuple[Part, ...], at: str, role: str) -> list[Json]:
         blocks: list[Json] = []
@@ -167,14 +131,7 @@ class Blocks:
         return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": part.signature}}}
 
     def _tool_use(self, part: ToolUse, at: str) -> Json:
-        if part.signature:
-            self._lose(f"{at}.signature")
-        if part.name not in self.calls:
-            self.calls.append(part.name)
-        arguments: object = arguments_object(part.arguments)
-        if arguments is None:
-            self._lose(f"{at}.arguments", "changed", "arguments that are no JSON object are put into one")
-            arguments = {"arguments": part.arguments}
+        arguments = self._arguments(part, at)
         return {"toolUse": {"toolUseId": _identity(part.id), "name": part.name, "input": arguments}}
 
     def _tool_result(self, part: ToolResult, at: str) -> Json:
@@ -238,14 +195,6 @@ class Blocks:
             self._lose(f"{at}.audio", "changed", "its transcript alone")
             return {"text": part.transcript}
         return self._drop(f"{at}.audio", "Converse takes sound by its bytes alone")
-
-    def _drop(self, field: str, note: str) -> Json | None:
-        """Nothing is written; and the request is another one without it."""
-        self._losses.append(Loss(field, "meaning", note))
-        return None
-
-    def _lose(self, field: str, effect: _Effect = "hint", note: str = "") -> None:
-        self._losses.append(Loss(field, effect, note))
 
 
 def _identity(text: str) -> str:

@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
+from gateway.dialects.alternation import Json
 from gateway.dialects.anthropic.models import Traits
 from gateway.dialects.anthropic.reasoning import lacks_thoughts, think
 from gateway.dialects.anthropic.schema import closed
-from gateway.dialects.bedrock.blocks import Blocks, Json
+from gateway.dialects.bedrock.blocks import Blocks
 from gateway.dialects.bedrock.models import Carried, carried_by
 from gateway.dialects.bedrock.words import UNREADABLE
 from gateway.dialects.blob import BlobWriter
