@@ -79,7 +79,7 @@ class Ops:
         serving = self._serving()
         now = runtime.clock.monotonic()
         yield from runtime.metrics.samples()
-        yield from runtime.standings.samples()
+        yield from runtime.standings.samples(runtime.clock.wall())
         yield "gateway_requests_in_flight", (), len(runtime.in_flight)
         targets: dict[tuple[str, str], tuple[int, float]] = {}
         for (provider, _, label), load in runtime.loads.items():

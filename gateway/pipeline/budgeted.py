@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Final, Literal
 
 import msgspec
@@ -267,16 +268,14 @@ class Till:
         self._spending.standings.see(self._standing(exchange, account, state), self._alert_at(account), refused=refused)
 
     def _standing(self, exchange: Exchange, account: _Account, state: State) -> Standing:
-        holding = account.holding
-        window = holding.window
-        return Standing(
-            holding.consumer.kind,
-            holding.consumer.name,
-            "" if window is None else window.name,
-            state.since if window is None else _begins(holding, exchange.wall),
-            state.spent,
-            state.limit,
-        )
+        kind, name = account.holding.consumer.kind, account.holding.consumer.name
+        window = account.holding.window
+        if window is None:
+            return Standing(kind, name, "", state.since, state.spent, state.limit)
+        # A threshold is told of once in each; a rolling window has as many as it has slices.
+        span = window.at(exchange.wall)
+        until = inf if window.kind == "rolling" else span.until
+        return Standing(kind, name, window.name, span.current, state.spent, state.limit, until)
 
     def _alert_at(self, account: _Account) -> tuple[float, ...]:
         if account.rule is not None:
@@ -314,11 +313,6 @@ def _short(
         for account, (_, ask), state in zip(accounts, asks, reserved.states, strict=True)
         if state is not None and not fits(ask, state)
     ]
-
-
-def _begins(holding: Holding, wall: float) -> int:
-    """When the window began in which a threshold is told of once; a rolling one has as many as it has slices."""
-    return holding.at(wall).current
 
 
 def _note(

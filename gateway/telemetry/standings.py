@@ -7,6 +7,7 @@ kept is bounded, and nobody waits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Final, Literal
 
 import msgspec
@@ -23,7 +24,8 @@ MOST: Final = 2000
 
 class Standing(msgspec.Struct, frozen=True):
     """kind, name: whose it is. window: the budget's, or `` for what was prepaid. begins: of the window, Unix seconds,
-    or of the balance, microseconds. spent, limit: nano-USD."""
+    or of the balance, microseconds. spent, limit: nano-USD. until: Unix seconds when the window is over, as one of the
+    calendar is all at once."""
 
     kind: Literal["key", "team", "project", "router"]
     name: str
@@ -31,6 +33,7 @@ class Standing(msgspec.Struct, frozen=True):
     begins: int
     spent: int
     limit: int
+    until: float = inf
 
     @property
     def key(self) -> str:
@@ -99,10 +102,12 @@ class Standings:
         """Show no longer the budgets that the config does not have any more. keep: whose, and the window."""
         self._seen = {name: seen for name, seen in self._seen.items() if not name[1] or name in keep}
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self, now: float) -> Iterator[Sample]:
+        """now: Unix seconds. Of a window that is over nothing is spent, whoever has not come since."""
         for standing in self._seen.values():
             if standing.window:
-                ratio = standing.spent / standing.limit if standing.limit > 0 else 1.0
+                spent = standing.spent if now < standing.until else 0
+                ratio = spent / standing.limit if standing.limit > 0 else 1.0
                 yield "gateway_budget_spent_ratio", (standing.kind, standing.name, standing.window), ratio
             else:
                 left = (standing.limit - standing.spent) / NANO

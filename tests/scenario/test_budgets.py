@@ -199,6 +199,15 @@ async def test_a_day_ends_at_midnight_and_not_a_moment_before(serve: Serve) -> N
     assert await statuses(served, ONE, 2) == [200, 429]
 
 
+@pytest.mark.parametrize(("window", "shown"), [("day", 0.0), ("rolling 24h", 1.0)])
+async def test_what_is_shown_of_a_window_that_is_over(serve: Serve, window: str, shown: float) -> None:
+    served = serving(serve, yaml(f"{{amount: '0.01', window: {window}}}"))
+    assert await statuses(served, ONE, 2) == [200, 429]
+    assert await served.metric("gateway_budget_spent_ratio") == 1.0
+    await asyncio.sleep(later("00:00+00:00"))
+    assert await served.metric("gateway_budget_spent_ratio") == shown, "though nobody has asked since"
+
+
 async def test_a_day_ends_at_midnight_of_its_time_zone(serve: Serve) -> None:
     served = serving(serve, yaml("{amount: '0.01', window: day, time-zone: Asia/Kolkata}"))
     assert await statuses(served, ONE, 2) == [200, 429]

@@ -54,15 +54,15 @@ def test_charges_add_up_between_two_looks_at_the_store() -> None:
     seen.see(budget(10), ())
     for _ in range(3):
         seen.charge(budget(10), 5, ())
-    assert list(seen.samples()) == [("gateway_budget_spent_ratio", ("team", "ml", "day"), 0.25)]
+    assert list(seen.samples(0.0)) == [("gateway_budget_spent_ratio", ("team", "ml", "day"), 0.25)]
     seen.charge(budget(0, begins=86400), 5, ())
-    assert list(seen.samples()) == [("gateway_budget_spent_ratio", ("team", "ml", "day"), 0.05)]
+    assert list(seen.samples(0.0)) == [("gateway_budget_spent_ratio", ("team", "ml", "day"), 0.05)]
 
 
 def test_a_balance_is_what_is_left_of_it() -> None:
     seen, told = kept()
     seen.see(Standing("key", "ci", "", 7, 15 * NANO, 10 * NANO), (0.9,))
-    assert list(seen.samples()) == [("gateway_quota_remaining_usd", ("key", "ci"), -5.0)]
+    assert list(seen.samples(0.0)) == [("gateway_quota_remaining_usd", ("key", "ci"), -5.0)]
     assert (told[0].kind, told[0].key, told[0].fields["remaining_usd"]) == ("quota-low", "key:ci quota 90%", "-5.00")
 
 
@@ -71,7 +71,7 @@ def test_what_is_shown_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, told = kept()
     for number in range(10):
         seen.see(budget(100, name=f"t{number}"), ALERT_AT)
-    assert len(list(seen.samples())) == 3
+    assert len(list(seen.samples(0.0))) == 3
     assert len(told) == 10
 
 
@@ -81,7 +81,7 @@ def test_budgets_that_are_gone_are_forgotten_and_balances_are_not() -> None:
     seen.see(budget(1, name="web"), ())
     seen.see(Standing("key", "ci", "", 7, 0, NANO), ())
     seen.forget(frozenset({("team:web", "day")}))
-    assert sorted(labels[1] for _, labels, _ in seen.samples()) == ["ci", "web"]
+    assert sorted(labels[1] for _, labels, _ in seen.samples(0.0)) == ["ci", "web"]
 
 
 def test_what_is_left_is_all_where_nothing_was_seen() -> None:
