@@ -14,13 +14,15 @@ _SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
 _ROUTER: Final = 'router=~"$router"'
 
 
-def graph(title: str, unit: str, said: str, *queries: tuple[str, str], stacked: bool = False) -> Panel:
-    """queries: PromQL, and how a series is named."""
+def graph(
+    title: str, unit: str, said: str, *queries: tuple[str, str], stacked: bool = False, least: int | None = 0
+) -> Panel:
+    """queries: PromQL, and how a series is named. least: where the axis begins, None for wherever the values do."""
     return {
         "type": "timeseries", "title": title, "description": said, "datasource": _SOURCE,
         "fieldConfig": {
             "defaults": {
-                "unit": unit, "min": 0,
+                "unit": unit, "min": least,
                 "custom": {"fillOpacity": 20 if stacked else 0, "stacking": {"mode": "normal" if stacked else "none"}},
             },
             "overrides": [],
@@ -151,8 +153,9 @@ ROWS: Final[dict[str, list[Panel]]] = {
         graph(
             "Balances",
             "currencyUSD",
-            "What is left of what was paid in.",
+            "What is left of what was paid in; below 0 it is overdrawn.",
             ("min by (kind, consumer) (gateway_quota_remaining_usd)", "{{kind}} {{consumer}}"),
+            least=None,
         ),
         graph(
             "Refused for money",
