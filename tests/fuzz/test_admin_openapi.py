@@ -54,7 +54,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_admin_api_keeps_to_its_description(case: schemathesis.Case, program: Program) -> None:
     headers = {"authorization": f"Bearer {KEY}"}
     case.call_and_validate(base_url=program.url, headers=headers, checks=CHECKED)

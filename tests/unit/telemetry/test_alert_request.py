@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -61,3 +65,27 @@ def test_every_kind_has_its_words() -> None:
 def test_braces_in_a_key_are_but_text() -> None:
     event = Event("keys-exhausted", "{0.__class__}", 0.0, "critical", {})
     assert "{0.__class__}" in alert_of(Told(event), "1", "gw").summary
+
+
+def documented_check() -> Callable[[str, str, str, bytes], bool]:
+    """The code by which docs/alerts.md checks a signature, as it stands there."""
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Callable[[str, str, str, bytes], bool]] = {}
+    exec(code, names)
+    return names["is_genuine"]
+
+
+def test_the_check_in_the_docs_takes_what_is_sent_and_nothing_else() -> None:
+    is_genuine = documented_check()
+    body = body_of(ALERT, "json")
+    now = time.time()
+    sent = dict(headers_of(ALERT, body, Secret("secret", "shh-of-the-tests"), now))
+    timestamp, signature = sent["x-gateway-timestamp"], sent["x-gateway-signature"]
+    assert is_genuine("shh-of-the-tests", timestamp, signature, body)
+    assert not is_genuine("another", timestamp, signature, body)
+    assert not is_genuine("shh-of-the-tests", timestamp, signature, body + b" ")
+    assert not is_genuine("shh-of-the-tests", str(int(timestamp) + 1), signature, body)
+    assert not is_genuine("shh-of-the-tests", "soon", signature, body)
+    old = dict(headers_of(ALERT, body, Secret("secret", "shh-of-the-tests"), now - 3600))
+    assert not is_genuine("shh-of-the-tests", old["x-gateway-timestamp"], old["x-gateway-signature"], body)
