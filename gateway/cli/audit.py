@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.config.spec import AuditSettings
     from gateway.telemetry.audit_seal import KeyRing
 
+_KEYS_NAMED: Final = 10
 _LOOK_EVERY: Final = 0.25
 """Seconds between two looks at a file that is followed."""
 
@@ -89,6 +90,9 @@ class _Reading:
         self._broken = 0
         self._foreign = 0
         self._sealed = 0
+        self._keys_missing: set[str] = set()
+        self._altered = 0
+        self._first_altered = ""
         now = time.time()
         try:
             since = instant_of(args.since, now) if args.since else None
@@ -196,18 +200,21 @@ class _Reading:
         line = found.line
         if line.content is None or not line.content.sealed:
             return found.text
-        from gateway.telemetry.audit_seal import Sealed
+        from gateway.telemetry.audit_seal import Altered, Sealed
 
         if self._keys is None:
-            self._sealed += 1
+            self._miss_key(line.content.key)
             return found.text
         import msgspec
 
         try:
             return encode(msgspec.structs.replace(line, content=self._keys.open(line.content, line.id)))
+        except Altered:
+            self._altered += 1
+            self._first_altered = self._first_altered or line.id
         except Sealed:
-            self._sealed += 1
-            return found.text
+            self._miss_key(line.content.key)
+        return found.text
 
     def _tell_missed(self) -> None:
         if self._broken:
@@ -216,8 +223,24 @@ class _Reading:
                 print(f"  {one.place}: {one.why}", file=sys.stderr)
         if self._foreign:
             print(f"{self._foreign} lines of others were passed over.", file=sys.stderr)
+        if self._altered:
+            print(
+                f"{self._altered} bodies are not what was written: changed, or another line's. The first is of the "
+                f"line {self._first_altered!r:.80}.",
+                file=sys.stderr,
+            )
         if self._sealed:
-            print(f"The bodies of {self._sealed} lines are encrypted with keys that are not at hand.", file=sys.stderr)
+            keys = ", ".join(ascii(key)[1:-1] for key in sorted(self._keys_missing))
+            print(
+                f"{self._sealed} bodies are encrypted with keys that the config does not have: {keys}. Keys are read "
+                f"from audit.encryption-key and audit.old-encryption-keys of {self._args.config}.",
+                file=sys.stderr,
+            )
+
+    def _miss_key(self, key: str) -> None:
+        self._sealed += 1
+        if len(self._keys_missing) < _KEYS_NAMED:
+            self._keys_missing.add(f"{key:.8}")
 
     def _names_of(self, user: str) -> frozenset[str]:
         names = {user}

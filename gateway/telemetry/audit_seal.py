@@ -28,6 +28,10 @@ class Sealed(Exception):
     """Why a line's content cannot be read."""
 
 
+class Altered(Sealed):
+    """The key is at hand, and what was written with it is not there."""
+
+
 class Seal:
     """Closes contents with one key of 32 bytes."""
 
@@ -62,4 +66,4 @@ class KeyRing:
             opened = cipher.decrypt(nonce, base64.b64decode(content.sealed, validate=True), line_id.encode())
             return _DECODER.decode(opened)
         except (InvalidTag, ValueError, binascii.Error, msgspec.MsgspecError):
-            raise Sealed("not what was written: changed, or another line's") from None
+            raise Altered("not what was written: changed, or another line's") from None

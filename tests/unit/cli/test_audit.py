@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.main import main
-from gateway.core.key_material import key_bytes
+from gateway.core.key_material import key_bytes, key_id
 from gateway.telemetry.audit_entry import hashed_user
 from gateway.telemetry.audit_line import Content, encode
 from gateway.telemetry.audit_record import line_of
@@ -167,11 +167,23 @@ def test_bodies_are_shown_where_the_key_is_at_hand(capsys: pytest.CaptureFixture
     contents = [json.loads(line)["content"] for line in out.splitlines()]
     assert contents[:2] == [{"request": "a question", "response": "an answer"}] * 2
     assert "sealed" in contents[2]
-    assert err == "The bodies of 1 lines are encrypted with keys that are not at hand.\n"
+    assert err.startswith("1 bodies are encrypted with keys that the config does not have: ")
+    assert key_id(bytes(31) + b"x") in err
+    assert "audit.old-encryption-keys" in err
     config("audit: {}")
     _, out, err = run(capsys, "tail", "--json")
     assert "a question" not in out
-    assert "3 lines" in err
+    assert "3 bodies" in err
+
+
+def test_a_body_that_was_changed_is_told_from_one_without_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    config("audit: {encryption-key: '${env:AUDIT_KEY}'}")
+    sealed = Seal(key_bytes(KEY))(Content("a question"), "a")
+    write(text(sealed, id="moved"))
+    _, out, err = run(capsys, "query", "--lines")
+    assert ids(out) == ["moved"]
+    assert "a question" not in out
+    assert err == "1 bodies are not what was written: changed, or another line's. The first is of the line 'moved'.\n"
 
 
 def test_what_a_container_printed_can_be_piped_in(
