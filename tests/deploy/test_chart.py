@@ -198,6 +198,19 @@ def test_an_install_is_tried(helm: Helm) -> None:
     assert "WARNING: auth.mode is `open`" in done.stdout
 
 
+def test_what_the_network_policy_keeps_in_is_told(helm: Helm) -> None:
+    given = config(ledger={"url": "postgresql://g:${env:P}@db/g"}, admin=ADMIN)
+    with empty_cluster() as cluster:
+        done = helm.run(
+            "install", "gw", CHART, "--dry-run=client", "--disable-openapi-validation", "--kube-apiserver", cluster,
+            *given, "--set", "admin.enabled=true,networkPolicy.enabled=true",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "http://gw-router-gateway-admin.default:9090/admin/api" in done.stdout
+    assert "`admin.from` is empty" in done.stdout
+    assert "WARNING: the NetworkPolicy lets nothing out to the ledger's PostgreSQL" in done.stdout
+
+
 def test_the_shipped_file_is_installed_as_the_readme_says(helm: Helm) -> None:
     manifests = helm.template("--set-file", f"config={ROOT / 'routers.yaml'}")
     configs = [manifest for manifest in manifests if manifest["kind"] == "ConfigMap"]
