@@ -49,7 +49,7 @@ FAMILIES: Final[dict[str, Family]] = {
         Family(
             "gateway_dropped",
             "counter",
-            "Fields of requests that translation left out or changed.",
+            "What translation left out or changed, of requests by field and of replies.",
             ("router", "field"),
         ),
         Family(
