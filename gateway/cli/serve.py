@@ -27,12 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import msgspec
 
-    from gateway.app import CONFIG_VARIABLE, HOST_VARIABLE, SNAPSHOTS_VARIABLE
+    from gateway.app import CONFIG_VARIABLE
     from gateway.assemble.house import assemble
     from gateway.cli.engines import serve, why_not_bound
     from gateway.cli.summary import summary
     from gateway.config.check import loaded_and_checked
     from gateway.config.check_access import is_loopback
+    from gateway.gateway import HOST_VARIABLE, SNAPSHOTS_VARIABLE
     from gateway.runtime import Runtime, system_clock
     from gateway.telemetry.log import Log
     from gateway.telemetry.metrics import Metrics

@@ -16,12 +16,13 @@ from typing import Final
 import msgspec
 from starlette.applications import Starlette
 
-from gateway.app import Gateway, application
+from gateway.app import application
 from gateway.assemble.house import House, assemble
 from gateway.config import spec as sp
 from gateway.config.price_book import price_book
 from gateway.core.key_text import key_text
 from gateway.core.units import seconds
+from gateway.gateway import Gateway
 from gateway.rehearsal.asgi import ask
 from gateway.rehearsal.cases import Case
 from gateway.rehearsal.money import PaidIn, money_of

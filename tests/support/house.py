@@ -16,9 +16,10 @@ from typing import Any, Final
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.app import Gateway, application
+from gateway.app import application
 from gateway.assemble.house import assemble
 from gateway.config.check import loaded_and_checked
+from gateway.gateway import Gateway
 from gateway.runtime import Runtime
 from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics

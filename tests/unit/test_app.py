@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import HOST_VARIABLE, create
+from gateway.app import create
 from gateway.config.check import loaded_and_checked
 from gateway.config.problem import ConfigError
+from gateway.gateway import HOST_VARIABLE
 
 ROUTERS = "routers: {demo: {load-balance: {chat: {providers: [echo]}}}}\n"
 

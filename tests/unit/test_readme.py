@@ -11,10 +11,11 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from gateway.app import Gateway, application
+from gateway.app import application
 from gateway.assemble.house import assemble
 from gateway.config.check import examine, loaded_and_checked
 from gateway.config.spec import Spec
+from gateway.gateway import Gateway
 from gateway.providers.catalog import CATALOG
 from gateway.runtime import Runtime
 from gateway.telemetry.log import Log
