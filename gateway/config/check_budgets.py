@@ -69,18 +69,13 @@ def distinct_budgets(subject: Subject) -> Iterator[Problem]:
 
 
 def downgrades(subject: Subject) -> Iterator[Problem]:
-    fixed = {
-        UNIFIED if listed.path[0] == "unified-api" else str(listed.path[1])
-        for listed in subject.lists
-        if listed.group == "chat" and listed.entries and all(entry.model for entry in listed.entries)
-    }
-    single = {
-        UNIFIED if listed.path[0] == "unified-api" else str(listed.path[1])
-        for listed in subject.lists
-        if listed.group in ("chat", "default") and len(listed.entries) == 1
-    }
+    # What answers in place of chat is of the list for chat, or else of the default one.
+    sizes: dict[str, int] = {}
+    for listed in sorted(subject.lists, key=lambda listed: listed.group == "chat"):
+        if listed.group in ("chat", "default") and not listed.virtual:
+            sizes[UNIFIED if listed.path[0] == "unified-api" else str(listed.path[1])] = len(listed.entries)
     for path, kind, name, budget in budgets_of(subject.spec):
-        if budget.on_exceeded == "cheapest" and kind == "router" and name in single:
+        if budget.on_exceeded == "cheapest" and kind == "router" and sizes.get(name) == 1:
             yield subject.origins.warning(
                 "downgrade-inert",
                 (*path, "on-exceeded"),
@@ -98,13 +93,6 @@ def downgrades(subject: Subject) -> Iterator[Problem]:
             else:
                 hint = "a model of the catalog, of a provider's `models`, or of `model-mappings`"
             yield subject.origins.error("downgrade-unknown", here, f"nobody is known to have `{model[:80]}`", hint)
-        elif kind == "router" and name in fixed:
-            yield subject.origins.warning(
-                "downgrade-inert",
-                here,
-                "every target of this router names its own model, whatever is asked for",
-                "take `model` out of the targets, or say `on-exceeded: reject`",
-            )
 
 
 def _is_known(subject: Subject, model: str) -> bool:

@@ -299,6 +299,15 @@ async def test_a_budget_may_have_the_cheapest_target_answer(serve: Serve) -> Non
     assert served.upstream.hosts() == [BETA, BETA, ALPHA]
 
 
+@pytest.mark.parametrize("model", ["alpha/small", "small"])
+async def test_a_target_with_a_model_of_its_own_is_downgraded_too(serve: Serve, model: str) -> None:
+    text = yaml(f"{{amount: '0.02', window: day, on-exceeded: {{downgrade: {model}}}}}", providers="alpha/big")
+    served = serving(serve, text.replace("models: ['*']", "models: ['*', small]"))
+    assert await statuses(served, ONE, 2) == [200, 200]
+    reply = await served.client.post(ONE, chat("big", max_tokens=10))
+    assert (reply.status, reply.headers["x-gateway-model"]) == (200, "small")
+
+
 async def test_a_request_that_is_explained_shows_its_accounts(serve: Serve) -> None:
     served = serving(serve, yaml("{amount: '0.02', window: day}"))
     assert await statuses(served, ONE, 1) == [200]

@@ -775,11 +775,18 @@ providers:
             load-balance: {chat: {providers: [opnai/x]}}
             budget: {amount: 1, on-exceeded: {downgrade: opnai/gpt-4o}}
           c:
+            load-balance: {chat: {providers: [openai]}}
+            budget: {amount: 1, on-exceeded: cheapest}
+          d:
             load-balance: {chat: {providers: [openai/gpt-4o]}}
             budget: {amount: 1, on-exceeded: {downgrade: gpt-4o-mini}}
+          e:
+            load-balance: {chat: {providers: [openai, anthropic]}, default: {providers: [openai]}}
+            budget: {amount: 1, on-exceeded: cheapest}
+            virtual-models: {auto: [{to: openai/gpt-4o}]}
         ledger: {}
         """,
-        ["4:50 downgrade-unknown", "6:39 provider-unknown", "7:50 downgrade-unknown", "10:50 downgrade-inert"],
+        ["4:50 downgrade-unknown", "6:39 provider-unknown", "7:50 downgrade-unknown", "10:38 downgrade-inert"],
     ),
     "budgets of those who never come": (
         ROUTER + "ledger: {}\nteams: {ml: {budget: {amount: 1}}}\nprojects: {x: {budget: {amount: 1}}}\nquotas: {}\n",
