@@ -107,6 +107,19 @@ async def test_replicas_overspend_by_no_more_than_each_request_was_estimated_too
         assert [*await statuses(one, 1), *await statuses(other, 1)] == [429, 429]
 
 
+async def test_a_change_that_one_replica_is_told_of_counts_in_the_others_at_once(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    text = config(tmp_path, server.url)
+    async with gateway(tmp_path, text) as one, gateway(tmp_path, text) as other:
+        await pay(one, 20_000_000)
+        assert [*await statuses(one, 1), *await statuses(other, 1)] == [200, 200]
+        for nano, expected in ((10_000_000, 200), (50_000_000, 200), (-40_000_000, 402)):
+            await pay(one, nano)
+            await one.gateway.balance_changed(ANN)
+            assert await statuses(other, 1) == [expected], nano
+
+
 @pytest.mark.parametrize("budget", ["{amount: '0.03'}", "{amount: '0.03', window: rolling 6h}"])
 async def test_a_store_that_forgot_is_told_by_the_ledger(server: RedisServer, tmp_path: Path, budget: str) -> None:
     async with gateway(tmp_path, config(tmp_path, server.url, budget)) as served:
