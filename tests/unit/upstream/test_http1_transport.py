@@ -586,6 +586,23 @@ async def test_a_stream_that_was_closed_yields_nothing_of_the_next_reply() -> No
 
 
 @on_both_loops
+async def test_small_writes_are_not_held_back_and_who_vanished_is_found_out() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n")
+        await connection.wait_closed_by_client()
+
+    transport = Http1Transport()
+    async with serve(script) as provider:
+        await transport.send(ask(provider.url, streamed=True))
+        (connection,) = transport._busy
+        link = connection._transport.get_extra_info("socket")
+        assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        await transport.close()
+
+
+@on_both_loops
 async def test_a_reader_that_does_not_read_holds_the_provider_back() -> None:
     sent = 0
     size = 64 * 1024 * 1024
