@@ -38,7 +38,12 @@ calls = st.fixed_dictionaries(
         "function": st.fixed_dictionaries({}, optional={"name": names, "arguments": texts}),
     },
 )
-sources = st.lists(st.just({"type": "document", "document": {"title": "T"}}), max_size=2)
+told = st.none() | st.integers() | texts | st.dictionaries(st.sampled_from(["title", "url", "text", "x"]), texts)
+sources = st.lists(
+    st.just({"type": "document", "document": {"title": "T"}})
+    | st.fixed_dictionaries({}, optional={"id": names, "document": told, "tool_output": told}),
+    max_size=2,
+)
 citations = st.fixed_dictionaries(
     {},
     optional={
