@@ -34,6 +34,7 @@ from gateway.config.check_store import STORE_RULES
 from gateway.config.check_tls import TLS_RULES
 from gateway.config.check_traces import TRACE_RULES
 from gateway.config.check_virtual import VIRTUAL_RULES
+from gateway.config.check_when import WHEN_RULES
 from gateway.config.load import Loaded, read
 from gateway.config.problem import ConfigError, Problem, dotted, in_order
 from gateway.config.problem import Path as DocumentPath
@@ -59,6 +60,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *CEILING_RULES,
     *STORE_RULES,
     *VIRTUAL_RULES,
+    *WHEN_RULES,
     *LEDGER_RULES,
     *TRACE_RULES,
     *ALERT_RULES,
