@@ -98,7 +98,7 @@ async def test_the_script_that_ends_a_lease_does_what_its_twin_does(
 
 
 def text(server: RedisServer, directive: str = "max-age=60", more: str = "") -> str:
-    return caching(directive, more, top=f"store: {{url: '{server.url}'}}\n")
+    return caching(directive, more, top=f"store: {{url: '{server.url}', timeout: 5s}}\n")
 
 
 async def replicas(folder: Path, text: str, number: int = 2) -> list[Served]:
@@ -156,7 +156,7 @@ async def test_two_replicas_fetch_once(server: RedisServer, tmp_path: Path) -> N
 
 async def test_a_replica_that_failed_leaves_its_turn_to_the_other(server: RedisServer, tmp_path: Path) -> None:
     one, two = await replicas(
-        tmp_path, caching(router=", retries: {max-retries: 0}", top=f"store: {{url: '{server.url}'}}\n")
+        tmp_path, caching(router=", retries: {max-retries: 0}", top=f"store: {{url: '{server.url}', timeout: 5s}}\n")
     )
     one.upstream.on(ALPHA, refuse(delay=0.3))
     two.upstream.on(ALPHA, ok())
@@ -186,7 +186,7 @@ async def test_in_a_cluster_every_key_is_in_its_slot(server_kind: str, tmp_path:
     with run_cluster(server_kind, tmp_path) as cluster:
         folder = tmp_path / "served"
         folder.mkdir()
-        one, two = await replicas(folder, caching(more="buckets: 2", top=f"store: {{url: '{cluster.url}'}}\n"))
+        one, two = await replicas(folder, caching(more="buckets: 2", top=f"store: {{url: '{cluster.url}', timeout: 5s}}\n"))
         for served in (one, two):
             served.upstream.on(ALPHA, *(ok(chat_reply(f"variant {n}")) for n in range(2)))
         results = []
