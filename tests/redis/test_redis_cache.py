@@ -186,7 +186,9 @@ async def test_in_a_cluster_every_key_is_in_its_slot(server_kind: str, tmp_path:
     with run_cluster(server_kind, tmp_path) as cluster:
         folder = tmp_path / "served"
         folder.mkdir()
-        one, two = await replicas(folder, caching(more="buckets: 2", top=f"store: {{url: '{cluster.url}', timeout: 5s}}\n"))
+        one, two = await replicas(
+            folder, caching(more="buckets: 2", top=f"store: {{url: '{cluster.url}', timeout: 5s}}\n")
+        )
         for served in (one, two):
             served.upstream.on(ALPHA, *(ok(chat_reply(f"variant {n}")) for n in range(2)))
         results = []
