@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import signal
@@ -11,20 +12,32 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from gateway.core.money import NANO
 from gateway.core.secret import Secret
 from gateway.store.ledger.postgres import PostgresLedger
-from gateway.store.ledger.protocol import LedgerDatabase, UsageQuery
+from gateway.store.ledger.protocol import Consumer, LedgerDatabase, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
 from tests.support.postgres_server import PostgresServer, run_postgres
 from tests.support.processes import BOUND, ROOT, Program, start_gateway
 
 BODY: Final = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hi"}]})
 WRITTEN: Final = 'gateway_ledger_rows_total{result="written"}'
+
+
+KEY: Final = "gw_prepaid-key-of-red"
+PREPAID: Final = f"""
+quotas: {{consumers: [team]}}
+prices: {{'echo/*': {{input: 0, output: 0, request: 1}}}}
+teams: {{red: {{}}}}
+auth: {{mode: keys, keys: [{{name: ann, team: red, hash: 'sha256:{sha256(KEY.encode()).hexdigest()}'}}]}}
+"""
+"""Each request costs a dollar."""
 
 
 @pytest.fixture
@@ -38,12 +51,13 @@ def config(folder: Path, url: str, more: str = "") -> str:
     return f"ledger: {ledger}\nrouters: {{one: {{load-balance: {{chat: {{providers: [echo]}}}}}}}}\n"
 
 
-def ask(gateway: Program, count: int) -> list[int]:
+def ask(gateway: Program, count: int, key: str = "") -> list[int]:
     """So many requests, one after the other, on one connection."""
+    headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=BOUND)
     statuses = []
     for _ in range(count):
-        connection.request("POST", "/router/one/v1/chat/completions", BODY, {"content-type": "application/json"})
+        connection.request("POST", "/router/one/v1/chat/completions", BODY, headers)
         reply = connection.getresponse()
         reply.read()
         statuses.append(reply.status)
@@ -67,14 +81,25 @@ def requests_in(database: LedgerDatabase) -> int:
     return asyncio.run(count())
 
 
+def requests_paid(database: LedgerDatabase) -> int:
+    """Dollars that were charged, by the rows."""
+
+    async def count() -> int:
+        try:
+            return await database.spent(Consumer("team", "red"), 0.0, 5e9) // NANO
+        finally:
+            await database.close()
+
+    return asyncio.run(count())
+
+
 def test_what_kill_9_loses_is_within_the_batch_window(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     with start_gateway(tmp_path, config(tmp_path, f"sqlite:///{file}"), {}) as gateway:
         assert ask(gateway, 50) == [200] * 50
         gateway.wait_until(lambda: gateway.metric(WRITTEN) == 50, "a window later they are written")
         ask(gateway, 5)
-        gateway.signal(signal.SIGKILL)
-        gateway.wait_exit()
+        gateway.kill()
     assert 50 <= requests_in(SqliteLedger(file)) <= 55
 
 
@@ -130,6 +155,13 @@ def gateway_ledger(folder: Path, *arguments: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+def gateway_quota(folder: Path, text: str, consumer: str, dollars: str) -> subprocess.CompletedProcess[str]:
+    file = folder / "prepaid.yaml"
+    file.write_text(text)
+    command = [sys.executable, "-m", "gateway.cli", "quota", "set", consumer, dollars, "--config", str(file)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BOUND, check=False)
+
+
 def test_tables_are_made_from_the_command_line(tmp_path: Path, postgres_url: str) -> None:
     (tmp_path / "routers.yaml").write_text(config(tmp_path, postgres_url))
     before = gateway_ledger(tmp_path, "status")
@@ -148,3 +180,36 @@ def test_a_ledger_that_cannot_be_asked_is_told_of(tmp_path: Path) -> None:
     assert (told.returncode, "127.0.0.1:9/x" in told.stderr, "word-000000" in told.stderr) == (1, True, False)
     (tmp_path / "routers.yaml").write_text("server: {}\n")
     assert "keeps no ledger" in gateway_ledger(tmp_path, "status").stderr
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_kill_9_under_load_gives_no_balance_back(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    if kind == "sqlite":
+        database, url = lambda: SqliteLedger(tmp_path / "ledger.db"), f"sqlite:///{tmp_path / 'ledger.db'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+        database = lambda: PostgresLedger(Secret("ledger", url), "here")  # noqa: E731
+    paid, clients = 80, 4
+    text = config(tmp_path, url) + PREPAID
+    assert gateway_quota(tmp_path, text, "team:red", str(paid)).returncode == 0
+    served: list[int] = []
+
+    def keep_asking(gateway: Program) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                served.extend(ask(gateway, 1, KEY))
+
+    with ThreadPoolExecutor(clients) as pool, start_gateway(tmp_path, text, {}) as gateway:
+        asking = [pool.submit(keep_asking, gateway) for _ in range(clients)]
+        gateway.wait_until(lambda: len(served) > paid // 3, "they spend")
+        gateway.kill()
+        assert [client.result() for client in asking] == [None] * clients
+    assert set(served) == {200}
+    with start_gateway(tmp_path, text, {}) as gateway:
+        later = ask(gateway, paid, KEY)
+        assert set(later) == {200, 402}
+        assert later == sorted(later), "what is used up stays so"
+        served += [status for status in later if status == 200]
+    assert requests_paid(database()) == paid
+    # Whoever was being answered when it ended may have been charged without a reply, or have it without a charge.
+    assert abs(len(served) - paid) <= clients

@@ -56,6 +56,13 @@ class Program:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """Kill it and what it has started, all at once, as a machine does that is out of memory: nothing is put in
+        order. Whoever is killed alone leaves its workers at work."""
+        for pid in _and_children(self.pid):
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(BOUND)
+
     def wait_exit(self, limit: float = BOUND) -> int:
         """The exit status."""
         return self._process.wait(limit)
@@ -97,6 +104,14 @@ class Program:
                 self._process.kill()
                 self._process.wait()
         return self._process.returncode
+
+
+def _and_children(pid: int) -> list[int]:
+    found = [pid]
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in listed.read_text().split():
+            found += _and_children(int(child))
+    return found
 
 
 def listens(port: int) -> bool:
