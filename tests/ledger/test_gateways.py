@@ -184,11 +184,7 @@ def test_a_ledger_that_cannot_be_asked_is_told_of(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_kill_9_under_load_gives_no_balance_back(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
-    if kind == "sqlite":
-        database, url = lambda: SqliteLedger(tmp_path / "ledger.db"), f"sqlite:///{tmp_path / 'ledger.db'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-        database = lambda: PostgresLedger(Secret("ledger", url), "here")  # noqa: E731
+    url = f"sqlite:///{tmp_path / 'ledger.db'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")
     paid, clients = 80, 4
     text = config(tmp_path, url) + PREPAID
     assert gateway_quota(tmp_path, text, "team:red", str(paid)).returncode == 0
@@ -210,6 +206,9 @@ def test_kill_9_under_load_gives_no_balance_back(tmp_path: Path, kind: str, requ
         assert set(later) == {200, 402}
         assert later == sorted(later), "what is used up stays so"
         served += [status for status in later if status == 200]
-    assert requests_paid(database()) == paid
+    database = (
+        SqliteLedger(tmp_path / "ledger.db") if kind == "sqlite" else PostgresLedger(Secret("ledger", url), "here")
+    )
+    assert requests_paid(database) == paid
     # Whoever was being answered when it ended may have been charged without a reply, or have it without a charge.
     assert abs(len(served) - paid) <= clients
