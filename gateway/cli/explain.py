@@ -110,8 +110,10 @@ def run(args: argparse.Namespace) -> int:
 def _decide(args: argparse.Namespace) -> Decision:
     faults = _faults(args.at_fault)
     system = system_clock()
-    # Where chance decides, it decides the same each time.
-    clock = Clock(system.monotonic, system.wall, lambda: 0.0)
+    # A decision is of one moment, however long the config takes to load; and where chance decides, it decides the same
+    # each time.
+    now, wall = system.monotonic(), system.wall()
+    clock = Clock(lambda: now, lambda: wall, lambda: 0.0)
     loaded, _ = loaded_and_checked(args.config, os.environ, clock.wall())
     call, path, body = _request(args)
     method = "GET" if call.operation == "models" else "POST"
