@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
-from gateway.config.problem import ConfigError
+from gateway.cli.sound import sound
 from gateway.config.spec import Alerts
 
 
@@ -27,13 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when every webhook has taken it."""
-    from gateway.config.check import loaded_and_checked
 
-    try:
-        loaded, _ = loaded_and_checked(Path(args.config))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+    loaded = sound(args.config)
+    if loaded is None:
         return 1
     alerts = loaded.spec.alerts
     names = [] if alerts is None else [webhook.name for webhook in alerts.webhooks]

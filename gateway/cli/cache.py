@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
-from gateway.config.problem import ConfigError
+from gateway.cli.sound import sound
 from gateway.config.spec import StoreSettings
 
 
@@ -32,19 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how many answers were forgotten."""
-    from gateway.config.check import loaded_and_checked
-
-    config = Path(args.config)
-    try:
-        loaded, _ = loaded_and_checked(config)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+    loaded = sound(args.config)
+    if loaded is None:
         return 1
     settings = loaded.spec.store
     if settings.url.startswith("memory://"):
         print(
-            f"{config} keeps answers in memory (store.url: memory://), in each worker of the gateway for itself,\n"
+            f"{args.config} keeps answers in memory (store.url: memory://), in each worker of the gateway for itself,\n"
             "where no other process reaches them. To forget them, write another `seed` into the cache of the router:\n"
             "the gateway reloads the file by itself. A restart forgets them, too.",
             file=sys.stderr,

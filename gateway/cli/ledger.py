@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.config.problem import ConfigError
+from gateway.cli.sound import sound
 
 if TYPE_CHECKING:
     from gateway.config.spec import LedgerSettings
@@ -30,14 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was done or is there. 1 when there is no ledger, or it does not answer, or migrations are missing."""
-    from gateway.config.check import loaded_and_checked
     from gateway.store.ledger.protocol import LedgerDown
 
-    try:
-        loaded, _ = loaded_and_checked(Path(args.config))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+    loaded = sound(args.config)
+    if loaded is None:
         return 1
     settings = loaded.spec.ledger
     if settings is None:
