@@ -89,6 +89,10 @@ class Tokens(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    audio_cached: int = 0
+    image_input: int = 0
+    image_cached: int = 0
+    image_output: int = 0
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False):

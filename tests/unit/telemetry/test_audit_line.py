@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from gateway.config.schema import schema_text
+from gateway.core.usage import Usage
 from gateway.telemetry.audit_line import BrokenLine, ForeignLine, decode, encode
-from gateway.telemetry.audit_record import Facts, line_of
+from gateway.telemetry.audit_record import Facts, line_of, record_of
 from gateway.telemetry.audit_schema import audit_schema
 from tests.support.exchange_records import SERVED, served
 
@@ -151,3 +153,9 @@ def test_the_schema_demands_what_an_audit_must_have(member: str) -> None:
     del line[member]
     with pytest.raises(ValidationError):
         Draft202012Validator(audit_schema()).validate(line)
+
+
+def test_every_kind_of_token_is_kept_apart() -> None:
+    usage = Usage(*range(1, len(Usage.__struct_fields__) + 1))
+    line = line_of(msgspec.structs.replace(SERVED, usage=usage), Facts("/chat/completions", 140))
+    assert record_of(decode(encode(line))).usage == usage
