@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import digest as hmac_digest
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -247,4 +248,17 @@ async def test_a_request_that_is_not_sampled(serve: Serve) -> None:
     cost = await cost_of(served, chat())
     own = [count for name, count in cost.calls.items() if name.partition(":")[0].endswith(_OF_TRACES)]
     assert sum(own) == UNSAMPLED, sorted(cost.calls.items())
+    assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
+
+
+RECORDED: Final = 12
+"""More with a ledger: what it has cost (five), the record of it (six), and a look whether there is room for it. Rows are
+cut to size and written many at once."""
+
+
+async def test_a_request_that_is_recorded(serve: Serve, tmp_path: Path) -> None:
+    served = serve(f"{YAML}ledger: {{url: 'sqlite:///{tmp_path / 'ledger.db'}', spool: '{tmp_path / 'spool'}'}}\n")
+    served.upstream.on(OPENAI, ok())
+    cost = await cost_of(served, chat())
+    assert cost.total <= WHOLE_CALLS + RECORDED, sorted(cost.calls.items())
     assert (cost.upstream, cost.timers, cost.tasks) == (1, 2, 0)
