@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Mapping
@@ -132,6 +133,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
+        above = multiprocessing.parent_process()
         tasks: set[asyncio.Task[object]] = set()
 
         def start(coroutine: object) -> None:
@@ -142,10 +144,19 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
         def begin_drain() -> None:
             start(gateway.drain(seconds(gateway.house.spec.server.drain_timeout)))
 
+        def leave() -> None:
+            assert above is not None
+            loop.remove_reader(above.sentinel)
+            begin_drain()
+            os.kill(os.getpid(), signal.SIGTERM)
+
         with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):
             # Only a process's main thread may take signals; in a test there may be none to take.
             loop.add_signal_handler(signal.SIGHUP, lambda: start(gateway.reload()))
             loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
+        if above is not None:
+            # A worker whose main process was killed has nobody who would ever tell it to stop.
+            loop.add_reader(above.sentinel, leave)
         await gateway.house.stores.open()
         for sink in gateway.house.sinks:
             await sink.open()

@@ -68,9 +68,13 @@ def _serve_granian(server: Server) -> int:
         def signal_handler_reload(self, *args: object, **kwargs: object) -> None:
             _tell((worker.inner.pid for worker in self.wrks), signal.SIGHUP)
 
-        def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
+        def _stop_workers(self) -> None:
+            # Here, and not where SIGTERM is taken: all of them are known here, even one that was being started. That
+            # one has no ears yet for what it is told next, but ends by this.
+            for worker in self.wrks:
+                worker.interrupt_by_parent = True
             _tell((worker.inner.pid for worker in self.wrks), DRAIN_SIGNAL)
-            super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
+            super()._stop_workers()  # type: ignore[no-untyped-call]
 
     Granian(
         _APPLICATION,

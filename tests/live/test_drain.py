@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.support.loopback import Connection, serve, within_bound
-from tests.support.processes import Program, listens, start_gateway
+from tests.support.loopback import Connection, serve, unused_port, within_bound
+from tests.support.processes import ROOT, Program, listens, start_gateway
 from tests.support.raw_client import connect
 from tests.support.scripted import DONE, chat_chunk
 
@@ -106,6 +107,18 @@ def test_nothing_under_way_is_waited_for_no_longer(engine: str, tmp_path: Path) 
         assert program.wait_exit() == 0
 
 
+def test_a_worker_that_is_being_started_is_told_as_well(tmp_path: Path) -> None:
+    path, port = tmp_path / "routers.yaml", unused_port()
+    path.write_text(config("granian", "http://127.0.0.1:9", "60s"))
+    program = Program(
+        [sys.executable, ROOT / "tests/support/hasty_serve.py", path, "--port", str(port)], port, tmp_path, KEYS
+    )
+    try:
+        assert program.wait_exit() == 0
+    finally:
+        program.stop()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_an_idle_connection_does_not_hold_it_up(engine: str, number: signal.Signals, tmp_path: Path) -> None:
     with start_gateway(tmp_path, config(engine, "http://127.0.0.1:9", "60s"), KEYS) as program:
@@ -113,3 +126,31 @@ async def test_an_idle_connection_does_not_hold_it_up(engine: str, number: signa
             assert await idle.ask("GET", "/livez") == {"status": "alive"}
             program.signal(number)
             assert await asyncio.to_thread(program.wait_exit) == 0
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_workers_whose_main_process_is_killed_end_what_is_under_way_and_stop(
+    engine: str, workers: int, tmp_path: Path
+) -> None:
+    if engine == "hypercorn" and workers == 1:
+        pytest.skip("it serves in its main process")
+    go_on = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.start_chunked(b"content-type: text/event-stream\r\n")
+        await connection.write_chunk(chat_chunk({"content": "first"}))
+        await within_bound(go_on.wait())
+        await connection.write_chunk(chat_chunk({"content": "last"}, "stop") + DONE)
+        await connection.write_chunk(b"")
+
+    async with serve(script) as upstream:
+        with start_gateway(tmp_path, config(engine, upstream.url, "15s"), KEYS, "--workers", str(workers)) as program:
+            async with connect(program.port) as stream:
+                await stream.send("POST", PATH, STREAMED)
+                assert await stream.read_head() == 200
+                await stream.read_chunk()
+                program.signal(signal.SIGKILL)
+                await refused(program)
+                go_on.set()
+                assert (await stream.read_body()).endswith(DONE)

@@ -58,7 +58,7 @@ class Program:
 
     def kill(self) -> None:
         """Kill it and what it has started, all at once, as a machine does that is out of memory: nothing is put in
-        order. Whoever is killed alone leaves its workers at work."""
+        order.."""
         for pid in _and_children(self.pid):
             os.kill(pid, signal.SIGKILL)
         self._process.wait(BOUND)
