@@ -252,8 +252,8 @@ async def test_a_request_that_is_not_sampled(serve: Serve) -> None:
 
 
 RECORDED: Final = 12
-"""More with a ledger: what it has cost (five), the record of it (six), and a look whether there is room for it. Rows are
-cut to size and written many at once."""
+"""More with a ledger: what it has cost (five), the record of it (six), and a look whether there is room for it. Rows
+are cut to size and written many at once."""
 
 
 async def test_a_request_that_is_recorded(serve: Serve, tmp_path: Path) -> None:

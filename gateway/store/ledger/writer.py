@@ -19,13 +19,12 @@ from gateway.core.record import Record
 from gateway.store.ledger.bringing import Bringer, Result, Tell
 from gateway.store.ledger.fitting import fitted, is_clamped
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown
+from gateway.store.ledger.reach import Reach
 from gateway.store.ledger.spool import Segment, Spool, SpoolFull
 from gateway.store.ledger.upkeep import tend_forever
 
 CLOSE_WITHIN: Final = 5.0
 """Seconds that the end of a process waits for the database; then the rows go to the spool."""
-_FIRST_RETRY: Final = 0.2
-_LAST_RETRY: Final = 5.0
 _LOOK_FOR_ORPHANS: Final = 30.0
 """Seconds between two looks for what other processes left behind."""
 _OPEN_WITHIN: Final = 2.0
@@ -96,12 +95,8 @@ class LedgerWriter:
         self._replay = asyncio.Event()
         self._closing = asyncio.Event()
         self._closed = False
-        self._down: str | None = None
-        self._down_since = 0.0
-        self._behind_since = 0.0
+        self._reach = Reach(monotonic, tell)
         self._spool_trouble: str | None = None
-        self._delay = _FIRST_RETRY
-        self._retry_at = 0.0
         self._lost = 0
         self._tasks: list[Task[None]] = []
 
@@ -172,8 +167,8 @@ class LedgerWriter:
     def trouble(self) -> str | None:
         if self._spool_trouble is not None:
             return f"the ledger's spool takes no rows: {self._spool_trouble}"
-        if self._down is not None:
-            return f"the ledger is away, rows wait in the spool: {self._down}"
+        if self._reach.down is not None:
+            return f"the ledger is away, rows wait in the spool: {self._reach.down}"
         aside = self._spool.set_aside()
         return f"the ledger's spool has {aside} files with rows that were set aside" if aside else None
 
@@ -187,8 +182,8 @@ class LedgerWriter:
         """Samples of this moment."""
         now = self._monotonic()
         batches = (self._next, *self._in_hand.values())
-        since = min(filter(None, (self._behind_since, *(batch.began for batch in batches))), default=0.0)
-        yield "gateway_ledger_up", (), float(self._down is None)
+        since = min(filter(None, (self._reach.behind_since, *(batch.began for batch in batches))), default=0.0)
+        yield "gateway_ledger_up", (), float(self._reach.down is None)
         yield "gateway_ledger_queue_rows", (), self._waiting
         yield "gateway_ledger_spool_bytes", (), self._spool.size()
         yield "gateway_ledger_lag_seconds", (), now - since if since else 0.0
@@ -259,7 +254,7 @@ class LedgerWriter:
                 return
 
     async def _bring(self, batch: _Batch) -> None:
-        if self._down is None or self._monotonic() >= self._retry_at:
+        if self._reach.may_be_asked():
             try:
                 await self._insert_soon(batch)
             except LedgerDown as down:
@@ -319,7 +314,7 @@ class LedgerWriter:
                 self._give_back(batch)
                 raise
             finally:
-                if self._down is None:
+                if self._reach.down is None:
                     self._end_spill()
             self._count("spooled", len(batch.rows))
             self._end(batch)
@@ -365,21 +360,19 @@ class LedgerWriter:
 
     async def _replay_forever(self) -> None:
         while True:
-            pause = _LOOK_FOR_ORPHANS
-            if self._down is not None:
-                pause = max(self._retry_at - self._monotonic(), 0.01)
+            pause = _LOOK_FOR_ORPHANS if self._reach.down is None else self._reach.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._replay.wait()
             self._replay.clear()
-            if self._down is None or self._monotonic() >= self._retry_at:
+            if self._reach.may_be_asked():
                 try:
                     await self._replay_all()
                 except LedgerDown as down:
                     self._fell(down)
 
     async def _replay_all(self) -> None:
-        if self._down is not None:
+        if self._reach.down is not None:
             # Whoever asks whether it is back needs something to ask with.
             self._seal_spill()
             await self.database.insert(())
@@ -388,26 +381,15 @@ class LedgerWriter:
             for orphan in orphans:
                 await self._bringer.replay(orphan)
                 self._spool_trouble = None
-        self._behind_since = 0.0
+        self._reach.behind_since = 0.0
 
     def _fell(self, down: LedgerDown) -> None:
-        now = self._monotonic()
-        if self._down is None:
-            self._down_since = now
-            self._behind_since = self._behind_since or now
-            self._delay = _FIRST_RETRY
-            self._tell("error", "the ledger is away", {"error": str(down)})
-        else:
-            self._delay = min(self._delay * 2, _LAST_RETRY)
-        self._down = str(down)
-        self._retry_at = now + self._delay
+        self._reach.fell(down)
         # Whoever replays is to look again sooner.
         self._replay.set()
 
     def _rose(self) -> None:
-        if self._down is not None:
-            self._tell("info", "the ledger is back", {"seconds": round(self._monotonic() - self._down_since, 1)})
-            self._down = None
+        if self._reach.rose():
             self._replay.set()
         self._seal_spill()
 
