@@ -23,6 +23,7 @@ _CODES: dict[FaultKind, str] = {
     "malformed": "upstream_cut",
     "deadline": "deadline_exceeded",
 }
+_NEVER = frozenset(("cannot-serve-operation", "dialect"))
 _KEEPS_STATUS = frozenset(("rejected", "context-length", "content-policy", "unavailable"))
 
 
@@ -31,6 +32,12 @@ def error_without_target(call: Call, refusals: Sequence[Refusal], key_hints: Seq
     would give a provider without a key one."""
     asked = f" for model {call.model!r}" if call.model else ""
     reasons = explain(refusals).rstrip(".")
+    if refusals and all(refusal.reason in _NEVER for refusal in refusals):
+        # Not a 503: SDKs ask again after one, and time changes nothing here.
+        return GatewayError(
+            "operation_not_served",
+            f"No provider of this route serves this operation{asked}: {reasons}. Ask a route that has a provider with it.",
+        )
     hint = " " + " ".join(key_hints) if key_hints else ""
     return GatewayError(
         "no_eligible_target",

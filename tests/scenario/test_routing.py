@@ -359,6 +359,14 @@ async def test_an_operation_without_a_balance_is_not_served(serve: Serve) -> Non
     assert (reply.status, reply.json()["error"]["code"]) == (404, "operation_not_served")
 
 
+async def test_an_operation_that_no_listed_provider_has_is_not_asked_for_again(serve: Serve) -> None:
+    served = serve("routers: {r: {load-balance: {default: {providers: [echo]}}}}\n")
+    reply = await served.client.post("/router/r/v1/embeddings", {"model": "echo", "input": "x"})
+    error = reply.json()["error"]
+    assert (reply.status, error["code"]) == (404, "operation_not_served"), "SDKs ask again after a 503"
+    assert "echo: " in error["message"]
+
+
 async def test_no_eligible_target_gives_every_reason(serve: Serve) -> None:
     served = serve(
         "routers: {r: {load-balance: {chat: {providers: [openai, anthropic, mistral]}}}}", env={"MISTRAL_API_KEY": "x"}
