@@ -129,6 +129,10 @@ def _run_hypercorn(config: Config, sockets: Sockets | None = None) -> None:
     from hypercorn.asyncio.run import worker_serve
     from hypercorn.utils import wrap_app
 
+    from gateway.cli import hypercorn_http2
+
+    hypercorn_http2.install()
+
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -36,7 +36,8 @@ def error_without_target(call: Call, refusals: Sequence[Refusal], key_hints: Seq
         # Not a 503: SDKs ask again after one, and time changes nothing here.
         return GatewayError(
             "operation_not_served",
-            f"No provider of this route serves this operation{asked}: {reasons}. Ask a route that has a provider with it.",
+            f"No provider of this route serves this operation{asked}: {reasons}. "
+            "Ask a route that has a provider with it.",
         )
     hint = " " + " ".join(key_hints) if key_hints else ""
     return GatewayError(

@@ -3,11 +3,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import h2.connection
+import h2.events
 import httpx2
 import pytest
+from hyperframe.frame import DataFrame
 
 from tests.live.conftest import House
 from tests.support.loopback import Connection, serve, within_bound
+from tests.support.processes import BOUND
 from tests.support.raw_client import RawClient, connect
 from tests.support.scripted import DONE, chat_chunk, chat_stream
 
@@ -205,6 +209,38 @@ async def test_http_2_with_prior_knowledge(house: House) -> None:
             if b"first" in received:
                 seen.set()
         assert received.endswith(DONE)
+
+
+async def test_http_2_takes_what_of_a_body_comes_after_the_answer(house: House) -> None:
+    """The connection and what else is on it live on."""
+    headers = [(b":authority", b"gateway"), (b":scheme", b"http")]
+    post = [(b":method", b"POST"), (b":path", house.lane().encode()), *headers, (b"content-length", b"999999999")]
+    client = h2.connection.H2Connection()
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    try:
+        client.initiate_connection()
+
+        async def status_of(stream: int) -> int:
+            status = 0
+            while True:
+                writer.write(client.data_to_send())
+                async with asyncio.timeout(BOUND):
+                    received = await reader.read(65_536)
+                assert received, "the connection is at its end"
+                for event in client.receive_data(received):
+                    if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream:
+                        status = int(dict(event.headers)[b":status"])
+                    elif isinstance(event, h2.events.StreamEnded) and event.stream_id == stream:
+                        return status
+
+        client.send_headers(1, post)
+        assert await status_of(1) == 413
+        # It was under way when the answer came.
+        writer.write(DataFrame(1, data=b"{" * 1000).serialize())
+        client.send_headers(3, [(b":method", b"GET"), (b":path", b"/livez"), *headers], end_stream=True)
+        assert await status_of(3) == 200
+    finally:
+        writer.close()
 
 
 async def test_http_2_carries_requests_side_by_side(house: House) -> None:
