@@ -75,7 +75,7 @@ def route(tmp_path_factory: pytest.TempPathFactory) -> VirtualRoute:
 def test_every_request_is_decided_and_always_alike(
     route: VirtualRoute, call: Call, body: bytes, wall: float, left: float | None
 ) -> None:
-    chooser = Chooser(route.models, lambda *_: 5, route.images, lambda _: left)
+    chooser = Chooser(route.models, lambda *_: 5, lambda *_: None, route.images, lambda _: left)
     exchange = Exchange(
         id="", method="POST", path="", query=b"", headers=[(b"x-a", b"\xff")], body=body, call=call, router="r",
         started=0.0, wall=wall, client="127.0.0.1",

@@ -33,6 +33,10 @@ class Holder:
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
+        self.told: list[Consumer] = []
+
+    async def balance_changed(self, consumer: Consumer) -> None:
+        self.told.append(consumer)
 
     def ledger(self) -> LedgerDatabase:
         return self._database
@@ -48,7 +52,8 @@ class Pages:
 
     def __init__(self, connect: Callable[[], LedgerDatabase]) -> None:
         self.database = connect()
-        self.pages = LedgerPages(cast("Process", Holder(self.database)))
+        self.holder = Holder(self.database)
+        self.pages = LedgerPages(cast("Process", self.holder))
 
     async def __aenter__(self) -> Self:
         await self.database.open()
@@ -137,6 +142,7 @@ async def test_a_change_of_a_quota_counts_once(connect: Callable[[], LedgerDatab
         first = await pages.change(change, idempotency_key="one")
         again = await pages.change(change, idempotency_key="one")
         assert (first.quota.granted, again.quota.granted) == ("2.50", "2.50")
+        assert set(pages.holder.told) == {Consumer("team", "t1")}, "who holds balances looks again"
         with pytest.raises(GatewayError) as caught:
             await pages.change({**change, "amount": "3"}, idempotency_key="one")
         assert caught.value.code == "idempotency_conflict"
