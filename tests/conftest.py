@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 
 from tests.support.virtual_time import run_virtual
 
@@ -21,6 +23,18 @@ REAL_BOUND: Final = 60.0
 """Real seconds. Only a hung test ever sees it."""
 
 AsyncTest = Callable[..., Coroutine[Any, Any, None]]
+
+
+# Each run looks elsewhere, so that many short ones see as much as a long one.
+settings.register_profile("short", max_examples=50)
+settings.register_profile("thorough", max_examples=1000)
+settings.load_profile("short")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a third of the time of tests is spent waiting for servers."""
+    return len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
