@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import inspect
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
 
 import pytest
@@ -35,6 +36,17 @@ settings.load_profile("short")
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a third of the time of tests is spent waiting for servers."""
     return len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing of thirteen thousand tests is garbage: looking for some took a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
