@@ -35,6 +35,10 @@ class House:
         return f"/router/lane{number}/v1/chat/completions"
 
 
+ENGINELESS: Final = ["granian"]
+"""For what is over before an engine starts, or goes on beside it: once is enough."""
+
+
 @pytest.fixture(scope="session", params=["granian", "hypercorn"])
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param

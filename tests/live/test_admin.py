@@ -19,6 +19,7 @@ import pytest
 
 from gateway.core.key_text import key_text
 from gateway.store.ledger.sqlite import SqliteLedger
+from tests.live.conftest import ENGINELESS
 from tests.support.exchange_records import served
 from tests.support.loopback import unused_port
 from tests.support.processes import BOUND, ROOT, Program, listens, start_gateway
@@ -83,6 +84,7 @@ def test_every_worker_answers_and_a_reload_is_of_all(engine: str, tmp_path: Path
         program.wait_until(lambda: reloads(program) >= 3, "one reload that was asked for, and one of each worker")
 
 
+@pytest.mark.parametrize("engine", ENGINELESS)
 def test_a_port_that_is_taken_is_told_before_anything_starts(engine: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -100,6 +102,7 @@ def usage(*arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=BOUND, cwd=ROOT, env=env, check=False)
 
 
+@pytest.mark.parametrize("engine", ENGINELESS)
 def test_what_was_used_is_told_from_here_and_from_elsewhere(engine: str, tmp_path: Path) -> None:
     ledger = f"ledger: {{url: 'sqlite:///{tmp_path / 'ledger.db'}', spool: '{tmp_path / 'spool'}'}}\n"
     port = unused_port()

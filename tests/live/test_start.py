@@ -9,6 +9,7 @@ from typing import Final
 import psutil
 import pytest
 
+from tests.live.conftest import ENGINELESS
 from tests.support.loopback import Connection, serve, unused_port
 from tests.support.processes import (
     BOUND,
@@ -54,6 +55,7 @@ def test_what_is_served_is_said(engine: str, tmp_path: Path) -> None:
         assert program.get("/readyz")[0] == 200
 
 
+@pytest.mark.parametrize("engine", ENGINELESS)
 def test_what_is_off_is_said_and_why(engine: str, tmp_path: Path) -> None:
     with start_gateway(tmp_path, config(engine), {}) as program:
         said = program.output()
@@ -64,6 +66,7 @@ def test_what_is_off_is_said_and_why(engine: str, tmp_path: Path) -> None:
         assert status == 200, reason
 
 
+@pytest.mark.parametrize("engine", ENGINELESS)
 def test_a_bad_config_is_told_whole_and_starts_nothing(engine: str, tmp_path: Path) -> None:
     path = tmp_path / "routers.yaml"
     path.write_text(
@@ -103,6 +106,7 @@ def test_a_port_that_is_taken(engine: str, tmp_path: Path) -> None:
         assert first.get("/livez")[0] == 200
 
 
+@pytest.mark.parametrize("engine", ENGINELESS)
 async def test_several_keys_in_a_variable_are_a_pool_that_rotates(engine: str, tmp_path: Path) -> None:
     keys = ["sk-first-0000000000000000", "sk-second-000000000000000"]
     async with serve(answer) as upstream:

@@ -74,7 +74,9 @@ async def test_a_thread_may_wake_a_loop_that_has_no_timer() -> None:
     assert elapsed() == 0
 
 
-def test_a_deadlock_says_where_it_waits() -> None:
+def test_a_deadlock_says_where_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.rehearsal.virtual_time.THREAD_GRACE", 0.0)
+
     async def wait_for_nothing() -> None:
         await asyncio.sleep(3)
         await asyncio.Event().wait()
