@@ -13,6 +13,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,6 +126,18 @@ def from_environment() -> Starlette:
     return app
 
 
+def _main_process() -> int | None:
+    """Of a worker: a descriptor that can be read from when its main process has ended. None for what is no worker."""
+    above = multiprocessing.parent_process()
+    if above is None or above.pid is None:
+        return None
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(above.pid)
+    # It has a flaw: workers that are forked later hold it open for as long as they live.
+    return above.sentinel
+
+
 def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starlette:
     """Starlette around a gateway."""
     snapshots = Snapshots(Path(snapshots_folder)) if snapshots_folder else None
@@ -133,7 +146,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        above = multiprocessing.parent_process()
+        above = _main_process()
         tasks: set[asyncio.Task[object]] = set()
 
         def start(coroutine: object) -> None:
@@ -146,7 +159,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
 
         def leave() -> None:
             assert above is not None
-            loop.remove_reader(above.sentinel)
+            loop.remove_reader(above)
             begin_drain()
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -156,7 +169,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
             loop.add_signal_handler(DRAIN_SIGNAL, begin_drain)
         if above is not None:
             # A worker whose main process was killed has nobody who would ever tell it to stop.
-            loop.add_reader(above.sentinel, leave)
+            loop.add_reader(above, leave)
         await gateway.house.stores.open()
         for sink in gateway.house.sinks:
             await sink.open()
