@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
 
 import pytest
-from hypothesis import settings
 
 from tests.support.virtual_time import run_virtual
 
@@ -24,12 +23,6 @@ REAL_BOUND: Final = 60.0
 """Real seconds. Only a hung test ever sees it."""
 
 AsyncTest = Callable[..., Coroutine[Any, Any, None]]
-
-
-# Each run looks elsewhere, so that many short ones see as much as a long one.
-settings.register_profile("short", max_examples=50)
-settings.register_profile("thorough", max_examples=1000)
-settings.load_profile("short")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -32,7 +32,7 @@ routers:
 server: {{trusted-proxies: [127.0.0.0/8]}}
 """
 PATH = "/router/duo/v1/chat/completions"
-BOUNDED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REFUSALS = {
     (400, "invalid_request"), (400, "path_invalid"), (401, "invalid_api_key"), (401, "token_invalid"),
     (401, "signature_invalid"), (403, "access_denied"), (431, "headers_too_large"),

@@ -18,7 +18,7 @@ from tests.support.house import ALPHA, ANTHROPIC, BETA, GEMINI, KEYS, OPENAI, PR
 from tests.support.scripted import generate_reply, message_reply, ok, stream
 
 CONFIG = f"{PROVIDERS}{ROUTERS}"
-BOUNDED = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 segments = st.sampled_from(
     [

@@ -100,7 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     visitors=st.lists(visits, min_size=1, max_size=8),
     finish=st.booleans(),
 )
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=150, deadline=None)
 async def test_whatever_happens(
     folder: Path, alpha: list[Script], beta: list[Script], visitors: list[Visit], finish: bool
 ) -> None:
