@@ -60,7 +60,7 @@ def cache(bench: Bench) -> Iterable[Figure]:
 
 
 def ledger(bench: Bench) -> Iterable[Figure]:
-    """A row for each request, in a file and in a server; nobody is charged, as where there are no quotas."""
+    """A row for each request, priced, in a file and in a server; nobody is charged, as where there are no quotas."""
     with ExitStack() as stack:
         postgres = stack.enter_context(run_postgres())
         # Beside the load, as a server on another machine would be. Its own processes inherit that.
@@ -133,7 +133,10 @@ def at(redis: Server, client: str = "lean") -> dict[str, object]:
 
 def kept(bench: Bench, name: str, url: str | None = None) -> dict[str, object]:
     folder = bench.directory / f"{name}-ledger-kept"
-    return {"ledger": {"url": url or f"sqlite:///{folder / 'ledger.db'}", "spool": str(folder / "spool")}}
+    return {
+        "ledger": {"url": url or f"sqlite:///{folder / 'ledger.db'}", "spool": str(folder / "spool")},
+        "prices": {f"bench-w{i}/*": {"input": "0.15", "cached": "0.075", "output": "0.60"} for i in (1, 2)},
+    }
 
 
 GROUPS: Final[dict[str, Callable[[Bench], Iterable[Figure]]]] = {

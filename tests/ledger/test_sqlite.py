@@ -9,7 +9,7 @@ import pytest
 
 from gateway.store.ledger.protocol import LedgerDown, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
-from tests.support.records import records
+from tests.support.records import a_record, records
 
 pytestmark = pytest.mark.real_time
 
@@ -32,6 +32,19 @@ async def test_a_full_database_is_away_until_there_is_room(tmp_path: Path) -> No
     # A new connection has no such bound, as a disk that has room again.
     assert await database.insert(records(4000)) == 3950
     assert await total(database) == 4000
+    await database.close()
+
+
+async def test_rows_that_share_nearly_all_and_rows_that_share_nothing_come_back_as_they_were(tmp_path: Path) -> None:
+    alike = [a_record(n, caller="c", team="t", project="p", model="m") for n in range(1000, 1220)]
+    others = records(60)
+    database = SqliteLedger(tmp_path / "ledger.db")
+    assert await database.insert(others[:20]) == 20
+    # Of one batch some are there already, and of many alike one statement is not enough.
+    assert await database.insert([*alike, *others]) == len({row.id for row in (*alike, *others)}) - 20
+    found = [row async for row in database.records(UsageQuery(0, 5e9, limit=1000))]
+    assert {row.id: row for row in found} == {row.id: row for row in (*alike, *others)}
+    assert await total(database) == len(found)
     await database.close()
 
 

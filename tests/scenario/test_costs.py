@@ -64,6 +64,8 @@ async def cost_of(served: Served, body: dict[str, Any], headers: Mapping[str, st
     """One request, after others like it have filled what is remembered."""
     for _ in range(3):
         await served.client.post(PATH, body, headers or {})
+        # What is recorded settles at the end of the loop's turn.
+        await asyncio.sleep(0)
     cost = Cost()
     loop = asyncio.get_running_loop()
     call_later, create_task = loop.call_later, loop.create_task
@@ -88,6 +90,7 @@ async def cost_of(served: Served, body: dict[str, Any], headers: Mapping[str, st
     sys.setprofile(profile)
     try:
         reply = await served.client.post(PATH, body, headers or {})
+        await asyncio.sleep(0)
     finally:
         sys.setprofile(None)
         loop.call_later, loop.create_task = call_later, create_task  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.core.record import Record
-from gateway.store.ledger.columns import COLUMNS, Value, record_of, row_of
+from gateway.store.ledger.columns import record_of
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.protocol import (
     Balance,
@@ -47,7 +47,7 @@ from gateway.store.ledger.queries import (
     usage_row,
     usage_statement,
 )
-from gateway.store.ledger.totals import KEYS, SUMS, TEAM_KEYS, team_totals, totals
+from gateway.store.ledger.sqlite_insert import add_totals, insert_rows, insert_singly
 
 T = TypeVar("T")
 
@@ -58,31 +58,10 @@ _STEP: Final = 2000
 """Rows deleted in one transaction."""
 _PAGE: Final = 500
 
-_MARKS: Final = f"({', '.join('?' * len(COLUMNS))})"
-_INSERTS: Final = tuple(
-    (size, f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES {', '.join([_MARKS] * size)} ON CONFLICT DO NOTHING")  # noqa: S608
-    for size in (128, 32, 8, 1)
-)
-"""Many rows in a statement: between two statements the thread takes the interpreter's lock and gives it back, and each
-time is another for which the event loop waits."""
-_INSERT: Final = _INSERTS[-1][1]
 _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
     UnicodeError, msgspec.EncodeError,
 )  # fmt: skip
-_MOST: Final = 2**63 - 1
-
-
-def _added(table: str, keys: Sequence[str]) -> str:
-    sums = ", ".join(f"{name} = MIN({name} + excluded.{name}, {_MOST})" for name in SUMS)
-    return (
-        f"INSERT INTO {table} ({', '.join((*keys, *SUMS))}) VALUES ({', '.join('?' * len((*keys, *SUMS)))}) "  # noqa: S608
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
-    )
-
-
-_ADD: Final = _added("ledger_days", KEYS)
-_ADD_TO_TEAMS: Final = _added("ledger_team_days", TEAM_KEYS)
 
 
 class SqliteLedger:
@@ -269,29 +248,14 @@ def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
         connection.execute("SELECT 1 FROM ledger_rows LIMIT 1").fetchone()
         return 0
     with _transaction(connection):
-        new: Sequence[Record] = records
-        if _insert_rows(connection, records) < len(records):
+        new = records
+        if insert_rows(connection, records) < len(records):
             # Some were there: which ones is asked only then, which is after an outage.
             connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
-            new = [record for record in records if connection.execute(_INSERT, row_of(record)).rowcount]
-        found = totals(new)
-        connection.executemany(_ADD, found)
-        connection.executemany(_ADD_TO_TEAMS, team_totals(found))
+            new = insert_singly(connection, records)
+        add_totals(connection, new)
     return len(new)
-
-
-def _insert_rows(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
-    """How many were new."""
-    new = at = 0
-    for size, insert in _INSERTS:
-        while len(records) - at >= size:
-            values: list[Value] = []
-            for record in records[at : at + size]:
-                values += row_of(record)
-            new += connection.execute(insert, values).rowcount
-            at += size
-    return new
 
 
 def _spent(connection: sqlite3.Connection, consumer: Consumer, since: float, until: float) -> int:

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.core.record import AttemptRecord, Record
 from gateway.core.usage import NOTHING_USED, Usage
-from gateway.store.ledger.columns import COLUMNS, record_of, row_of
+from gateway.store.ledger.columns import COLUMNS, OWN, SHARED, own_of, record_of, shared_of
 from gateway.store.ledger.fitting import LONGEST, MOST_MONEY, MOST_TOKENS, fitted, is_clamped
 from tests.support.records import a_record, records
 
@@ -54,6 +54,6 @@ def test_what_else_has_no_bound_is_cut_and_is_no_news(given: dict[str, object], 
 def test_every_field_of_a_record_has_its_column() -> None:
     assert len(COLUMNS) == len(Record.__struct_fields__) - 1 + len(Usage.__struct_fields__)
     for record in records(30):
-        row = row_of(record)
-        assert len(row) == len(COLUMNS)
-        assert record_of(row) == record
+        row = dict(zip((*SHARED, *OWN), (*shared_of(record), *own_of(record)), strict=True))
+        assert sorted(row) == sorted(COLUMNS)
+        assert record_of([row[name] for name in COLUMNS]) == record
