@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final, Protocol
@@ -67,20 +68,16 @@ class Bench(msgspec.Struct, frozen=True):
 
 
 def whole(bench: Bench) -> Iterable[Figure]:
-    with bench.floor() as floor, bench.ours(1, "gateway") as ours:
-        ready(floor, ours)
-        busy: dict[str, list[loads.Whole]] = {"floor": [], "ours": []}
-        for _ in in_rounds(bench):
-            busy["floor"].append(post(floor, CONNECTIONS, bench.seconds))
-            busy["ours"].append(post(ours, CONNECTIONS, bench.seconds))
-        alone: dict[str, list[loads.Whole]] = {"straight": [], "floor": [], "ours": []}
-        straight = bench.behind.whole.origin
-        for _ in in_rounds(bench):
+    busy: dict[str, list[loads.Whole]] = {"floor": [], "ours": []}
+    alone: dict[str, list[loads.Whole]] = {"straight": [], "floor": [], "ours": []}
+    for name, system in in_turns(bench, {"floor": bench.floor, "ours": partial(bench.ours, 1, "gateway")}):
+        busy[name].append(post(system, CONNECTIONS, bench.seconds))
+        alone[name].append(post(system, 1, bench.seconds))
+        if name == "floor":
+            straight = bench.behind.whole.origin
             alone["straight"].append(
-                loads.whole(loads.Idle(), straight, "/v1/chat/completions", floor.body, 1, bench.seconds)
+                loads.whole(loads.Idle(), straight, "/v1/chat/completions", system.body, 1, bench.seconds)
             )
-            alone["floor"].append(post(floor, 1, bench.seconds))
-            alone["ours"].append(post(ours, 1, bench.seconds))
     for clients, runs in ((CONNECTIONS, busy), (1, alone)):
         name = f"CPU per whole request, {clients} connection{'s' if clients > 1 else ''}"
         cost = {system: middle(run.cpu_per_request for run in runs[system]) for system in ("floor", "ours")}
@@ -94,14 +91,12 @@ def whole(bench: Bench) -> Iterable[Figure]:
 def stream(bench: Bench) -> Iterable[Figure]:
     runs: dict[str, list[loads.Streams]] = {"straight": [], "floor": [], "ours": []}
     seconds = bench.seconds + 2
-    with bench.floor() as floor, bench.ours(1, "gateway") as ours:
-        ready(floor, ours)
-        straight = f"{bench.behind.stream.origin}/v1/chat/completions"
-        for _ in in_rounds(bench):
-            runs["straight"].append(loads.streams(loads.Idle(), straight, floor.stream_body, STREAMS, seconds))
-            for name, system in (("floor", floor), ("ours", ours)):
-                url = system.server.origin + system.stream_path
-                runs[name].append(loads.streams(system.server, url, system.stream_body, STREAMS, seconds))
+    for name, system in in_turns(bench, {"floor": bench.floor, "ours": partial(bench.ours, 1, "gateway")}):
+        url = system.server.origin + system.stream_path
+        runs[name].append(loads.streams(system.server, url, system.stream_body, STREAMS, seconds))
+        if name == "floor":
+            straight = f"{bench.behind.stream.origin}/v1/chat/completions"
+            runs["straight"].append(loads.streams(loads.Idle(), straight, system.stream_body, STREAMS, seconds))
     cost = {name: middle(run.cpu_per_event for run in runs[name]) for name in ("floor", "ours")}
     stalls = sum(run.stalls for run in runs["ours"])
     told = "; ".join(filter(None, [failures(runs["ours"]), f"{stalls} stalls over 250 ms" if stalls else ""]))
@@ -115,18 +110,17 @@ def routers(bench: Bench) -> Iterable[Figure]:
     """The same load on both sides: one request again and again, and then a thousand that differ."""
     cost: dict[str, list[float]] = {"one": [], "one, distinct": [], "one of many": [], "many in turn": []}
     failed = 0
-    with bench.ours(1, "one") as one, bench.ours(MANY_ROUTERS, "many") as many:
-        ready(one, many)
-        for _ in in_rounds(bench):
-            for name, system, count, distinct in (
-                ("one", one, 1, 0),
-                ("one of many", many, 1, 0),
-                ("one, distinct", one, 1, MANY_ROUTERS),
-                ("many in turn", many, MANY_ROUTERS, 0),
-            ):
-                run = post(system, CONNECTIONS, bench.seconds, count, distinct)
-                cost[name].append(run.cpu_per_request)
-                failed += run.failed
+    for side, system in in_turns(
+        bench, {"one": partial(bench.ours, 1, "one"), "many": partial(bench.ours, MANY_ROUTERS, "many")}
+    ):
+        loads_of = {
+            "one": (("one", 1, 0), ("one, distinct", 1, MANY_ROUTERS)),
+            "many": (("one of many", 1, 0), ("many in turn", MANY_ROUTERS, 0)),
+        }
+        for name, count, distinct in loads_of[side]:
+            run = post(system, CONNECTIONS, bench.seconds, count, distinct)
+            cost[name].append(run.cpu_per_request)
+            failed += run.failed
     for name, beside, said in (
         ("one of many", "one", "one of them asked"),
         # Each request then finds its router's objects out of the processor's caches: memory, and no look-up of ours.
@@ -289,6 +283,18 @@ def ready(*systems: System) -> None:
     for system in systems:
         system.server.wait_until(system.answers)
         post(system, CONNECTIONS, 1)
+
+
+def in_turns(
+    bench: Bench, systems: Mapping[str, Callable[[], AbstractContextManager[System]]]
+) -> Iterator[tuple[str, System]]:
+    """Each by its name, once a round, alone and in a process of its own each time: where a process has its memory makes
+    its requests cost up to a tenth more or less for as long as it lives, which is more than a policy does."""
+    for _ in in_rounds(bench):
+        for name, start in systems.items():
+            with start() as system:
+                ready(system)
+                yield name, system
 
 
 def post(

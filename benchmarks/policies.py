@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final
 
-from benchmarks.figures import CONNECTIONS, Bench, Figure, failures, in_rounds, middle, post, ready
+from benchmarks.figures import CONNECTIONS, Bench, Figure, failures, in_turns, middle, post
 from benchmarks.processes import LOAD_CORES, Server, Unready, free_port, running
 from benchmarks.systems import System
 from tests.support.postgres_server import run_postgres
@@ -22,17 +23,14 @@ def limits(bench: Bench) -> Iterable[Figure]:
     """Two scopes, which are one check."""
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(bench))
-        systems = {
-            "none": stack.enter_context(bench.ours(1, "no-limit")),
-            "memory": stack.enter_context(bench.ours(1, "memory-limit", TWO_SCOPES)),
-            "redis": stack.enter_context(bench.ours(1, "redis-limit", TWO_SCOPES, at(redis))),
-            "redis-py": stack.enter_context(bench.ours(1, "redis-py-limit", TWO_SCOPES, at(redis, "redis-py"))),
-        }
         runs = Runs()
-        ready(*systems.values())
-        for _ in in_rounds(bench):
-            for name, system in systems.items():
-                runs.add(name, bench, system)
+        for name, system in in_turns(bench, {
+            "none": partial(bench.ours, 1, "no-limit"),
+            "memory": partial(bench.ours, 1, "memory-limit", TWO_SCOPES),
+            "redis": partial(bench.ours, 1, "redis-limit", TWO_SCOPES, at(redis)),
+            "redis-py": partial(bench.ours, 1, "redis-py-limit", TWO_SCOPES, at(redis, "redis-py")),
+        }):  # fmt: skip
+            runs.add(name, bench, system)
     yield runs.cost("limits", "limits, memory", "memory", runs, 1.1, "none")
     yield runs.cost("limits", "limits, redis", "redis", runs, 1.3, "none")
     yield runs.cost("limits", "limits, redis-py", "redis-py", runs, None, "none")
@@ -43,17 +41,14 @@ def cache(bench: Bench) -> Iterable[Figure]:
     """Hits, beside misses of the same gateway: requests that nobody has asked before, which are fetched and kept."""
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(bench))
-        systems = {
-            "memory": stack.enter_context(bench.ours(1, "memory-cache", CACHED)),
-            "redis": stack.enter_context(bench.ours(1, "redis-cache", CACHED, at(redis))),
-        }
         hits = Runs()
         misses = Runs()
-        ready(*systems.values())
-        for _ in in_rounds(bench):
-            for name, system in systems.items():
-                hits.add(name, bench, system)
-                misses.add(name, bench, system, fresh=True)
+        for name, system in in_turns(bench, {
+            "memory": partial(bench.ours, 1, "memory-cache", CACHED),
+            "redis": partial(bench.ours, 1, "redis-cache", CACHED, at(redis)),
+        }):  # fmt: skip
+            hits.add(name, bench, system)
+            misses.add(name, bench, system, fresh=True)
     yield hits.cost("cache", "hit, memory", "memory", misses, 0.5)
     yield hits.cost("cache", "hit, redis", "redis", misses, 0.8)
     yield hits.wait("cache", "hit, redis", "redis", misses, None)
@@ -65,18 +60,13 @@ def ledger(bench: Bench) -> Iterable[Figure]:
         postgres = stack.enter_context(run_postgres())
         # Beside the load, as a server on another machine would be. Its own processes inherit that.
         os.sched_setaffinity(postgres.pid, LOAD_CORES)
-        systems = {
-            "none": stack.enter_context(bench.ours(1, "no-ledger")),
-            "sqlite": stack.enter_context(bench.ours(1, "sqlite-ledger", None, kept(bench, "sqlite"))),
-            "postgresql": stack.enter_context(
-                bench.ours(1, "postgresql-ledger", None, kept(bench, "postgresql", postgres.url()))
-            ),
-        }
         runs = Runs()
-        ready(*systems.values())
-        for _ in in_rounds(bench):
-            for name, system in systems.items():
-                runs.add(name, bench, system)
+        for name, system in in_turns(bench, {
+            "none": partial(bench.ours, 1, "no-ledger"),
+            "sqlite": partial(bench.ours, 1, "sqlite-ledger", None, kept(bench, "sqlite")),
+            "postgresql": partial(bench.ours, 1, "postgresql-ledger", None, kept(bench, "postgresql", postgres.url())),
+        }):  # fmt: skip
+            runs.add(name, bench, system)
     for name in ("sqlite", "postgresql"):
         yield runs.cost("ledger", f"ledger, {name}", name, runs, 1.15, "none")
         yield runs.wait("ledger", f"ledger, {name}", name, runs, None, "none")
