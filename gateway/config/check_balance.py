@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.config.problem import Problem
 from gateway.config.subject import MODEL_STRATEGIES, Entry, Listed, Rule, Subject
+from gateway.core.exchange import Group
 from gateway.providers.catalog import find_model, suggest_provider
 
 _WEIGHTED: Final = ("weighted", "provider-weighted", "model-weighted")
@@ -173,9 +174,13 @@ def priorities(subject: Subject) -> Iterator[Problem]:
 
 def able_targets(subject: Subject) -> Iterator[Problem]:
     """A target that no request can ever reach is an error: the file says something that is not so."""
+    reasons: dict[tuple[Group, str, str], tuple[str, str] | None] = {}
     for listed in subject.lists:
         for entry in listed.entries:
-            reason = _never_eligible(listed, entry, subject)
+            asked = listed.group, entry.provider, entry.model
+            if asked not in reasons:
+                reasons[asked] = _never_eligible(listed, entry, subject)
+            reason = reasons[asked]
             if reason:
                 yield subject.origins.error("target-unable", entry.path, *reason)
 

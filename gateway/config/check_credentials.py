@@ -18,7 +18,8 @@ def whole_credentials(subject: Subject) -> Iterator[Problem]:
         yield from _of_list(subject, ("providers", name, "keys"), name, tuned.keys if tuned else ())
     for listed in subject.lists:
         for entry in listed.entries:
-            yield from _of_list(subject, (*entry.path, "keys"), entry.provider, entry.target.keys)
+            if entry.target.keys:
+                yield from _of_list(subject, (*entry.path, "keys"), entry.provider, entry.target.keys)
 
 
 def _of_list(subject: Subject, path: Path, provider: str, keys: Sequence[ProviderKey | str]) -> Iterator[Problem]:

@@ -38,8 +38,11 @@ _BITS: Final = 4.0
 
 
 def secrets_in_the_file(subject: Subject) -> Iterator[Problem]:
-    for path, node in _texts(subject.origins.root, ()):
-        if is_secret(path, str(node.value)):
+    texts: list[tuple[Path, str]] = []
+    _gather(subject.origins.root, (), texts)
+    seen: dict[str, bool] = {}
+    for path, text in texts:
+        if is_secret(path, text, seen):
             yield subject.origins.warning(
                 "secret-in-file",
                 path,
@@ -48,8 +51,9 @@ def secrets_in_the_file(subject: Subject) -> Iterator[Problem]:
             )
 
 
-def is_secret(path: Path, text: str) -> bool:
-    """Whether what the file says at `path` is a credential, or has one in it. References are not."""
+def is_secret(path: Path, text: str, seen: dict[str, bool] | None = None) -> bool:
+    """Whether what the file says at `path` is a credential, or has one in it. References are not. seen: what was found
+    of texts before, for who asks about a whole file: most are names that stand in it a hundred times."""
     if not text or not path:
         return False
     if _is_for_secrets(path):
@@ -57,6 +61,15 @@ def is_secret(path: Path, text: str) -> bool:
     # Neither hashes nor the ids of keys are secrets, and a base URL with a password in it is an error by itself.
     if len(text) < 8 or path[-1] in ("hash", "access-key-id", "base-url"):
         return False
+    if seen is None:
+        return _is_credential(text)
+    known = seen.get(text)
+    if known is None:
+        known = seen[text] = _is_credential(text)
+    return known
+
+
+def _is_credential(text: str) -> bool:
     for written in (text, *_DEFAULT.findall(text)) if "${" in text else (text,):
         bare = _REFERENCE.sub("", written) if "${" in written else written
         if _KNOWN.search(bare) or _has_password(written) or _is_random(bare):
@@ -66,6 +79,9 @@ def is_secret(path: Path, text: str) -> bool:
 
 def _is_for_secrets(path: Path) -> bool:
     """Whether the schema wants a credential here. A name that a file gives to a header is no key of the schema."""
+    if path[0] == "routers" and "keys" not in path:
+        # Nearly all of a large file, and soon said.
+        return False
     match path:
         case ("auth", "pepper"):
             return True
@@ -104,16 +120,17 @@ def _has_no_pattern(run: str) -> bool:
     )
 
 
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+def _gather(node: Node, path: Path, texts: list[tuple[Path, str]]) -> None:
+    """Every text below a node, with where it stands. No generator: it would be resumed through all levels for each."""
     value = node.value
-    if type(value) is dict:
+    if type(value) is str:
+        texts.append((path, value))
+    elif type(value) is dict:
         for key, child in value.items():
-            yield from _texts(child, (*path, key))
+            _gather(child, (*path, key), texts)
     elif type(value) is list:
         for index, child in enumerate(value):
-            yield from _texts(child, (*path, index))
-    elif type(value) is str:
-        yield path, node
+            _gather(child, (*path, index), texts)
 
 
 SECRET_RULES: Final[tuple[Rule, ...]] = (secrets_in_the_file,)

@@ -43,8 +43,10 @@ class VirtualModel(msgspec.Struct, frozen=True):
 
 def _models(subject: Subject) -> Iterator[VirtualModel]:
     for path, policies in policies_of(subject.spec):
+        if not policies.virtual_models:
+            continue
         names = virtual_names(subject.spec, policies)
-        for name, rules in (policies.virtual_models or {}).items():
+        for name, rules in policies.virtual_models.items():
             yield VirtualModel((*path, "virtual-models", name), name, rules, names)
 
 

@@ -81,7 +81,7 @@ def read(path: Path, env: Mapping[str, str] = os.environ) -> Reading:
     problems = (*joined.problems, *resolver.problems, *found.values())
     broken = (*found, *resolver.unresolved)
     if spec is None:
-        spec, _ = converted(without(document, broken), origins)
+        spec, broken = sound(document, broken, origins)
     if spec is None:
         return Reading(None, problems, broken)
     spec, key_files = _with_key_files(spec, path.parent)
@@ -120,6 +120,19 @@ def converted(document: object, origins: Origins) -> tuple[Spec | None, dict[pro
         from gateway.config.structure import structure_problems
 
         return None, structure_problems(document, origins, str(error))
+
+
+def sound(
+    document: object, broken: tuple[problem.Path, ...], origins: Origins
+) -> tuple[Spec | None, tuple[problem.Path, ...]]:
+    """What is left of a document without its broken parts, and all that had to go: a mapping that has lost a key that
+    it must have goes with it."""
+    while True:
+        spec, found = converted(without(document, broken), origins)
+        more = [path for path in found if path not in broken]
+        if spec is not None or not more:
+            return spec, broken
+        broken = (*broken, *more)
 
 
 def without(document: object, broken: Sequence[problem.Path]) -> object:

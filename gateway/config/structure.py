@@ -25,8 +25,7 @@ from gateway.core.moments import MOMENT
 from gateway.core.units import DURATION, SIZE
 
 PLANNED: Final = frozenset((
-    "budget", "rules", "semantic-cache", "privacy", "access", "hedge", "shadow", "continuation",
-    "tenants", "optimize-for",
+    "rules", "semantic-cache", "access", "hedge", "shadow", "continuation", "tenants",
 ))  # fmt: skip
 Found = tuple[Path, Problem]
 _VAST: Final = re.compile(r"[-+]?[0-9]{19,}")
@@ -121,6 +120,10 @@ def _explain(error: ValidationError, origins: Origins) -> Iterator[Found]:
         case "minimum" | "maximum":
             bound = "at least" if error.validator == "minimum" else "at most"
             yield path, origins.error("out-of-range", path, f"must be {bound} {demanded}")
+        case "exclusiveMinimum":
+            yield path, origins.error("out-of-range", path, f"must be more than {demanded}")
+        case "minLength" | "minItems" if demanded == 1:
+            yield path, origins.error("out-of-range", path, "must not be empty")
         case _:
             yield path, origins.error("structure", path, error.message)
 

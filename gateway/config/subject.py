@@ -155,6 +155,8 @@ def _lists(path: Path, router: Router) -> Iterator[Listed]:
 def _virtual_lists(spec: Spec) -> Iterator[Listed]:
     """What rules lead to, but for other virtual models. They are about chat."""
     for path, policies in policies_of(spec):
+        if not policies.virtual_models:
+            continue
         names = virtual_names(spec, policies)
         for name, at, rule in virtual_rules(path, policies):
             for listing in lists_of(at, rule, names):
