@@ -125,7 +125,7 @@ def loaded_and_checked(
 def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
     """Whether a problem of meaning may only be there because a part was left out."""
     for path in broken:
-        if len(path) <= 2 and found.code in _WHOLE.get(str(path[0]) if path else "", ()):
+        if len(path) <= 2 and found.code in _WHOLE.get(str(path[0]) if path else "", ()) and _may_be_of(found, path):
             return True
         if path[:1] == ("providers",) and found.code in _PART:
             return True
@@ -137,6 +137,11 @@ def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
         if _is_within(found.path, left_out) or _is_within(left_out, found.path):
             return True
     return False
+
+
+def _may_be_of(found: Problem, path: DocumentPath) -> bool:
+    """Whether what left out a whole section, or one of its members by name, may be why a name is unknown."""
+    return len(path) < 2 or not found.code.endswith("-unknown") or f"`{path[1]}`" in found.message
 
 
 def _is_within(inner: str, outer: str) -> bool:

@@ -982,3 +982,28 @@ def test_a_router_that_is_refused_for_its_name_hides_nothing_of_the_others(tmp_p
     )
     _, problems = examine(file, {})
     assert [problem.code for problem in problems] == ["router-name", "provider-unknown"]
+
+
+def test_a_part_that_lost_what_it_must_have_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(
+        "default-router: c\n"
+        "routers:\n"
+        "  a: {budget: {amount: -1, window: day}, load-balance: {chat: {providers: [ehco]}}}\n"
+        "  b: 1\n"
+    )
+    loaded, problems = examine(file, {})
+    assert [f"{problem.place.rpartition('.yaml:')[2]} {problem.code}" for problem in problems] == [
+        "1:17 router-unknown",
+        "3:24 out-of-range",
+        "3:76 provider-unknown",
+        "4:6 wrong-type",
+    ]
+    assert loaded is not None
+    assert set(loaded.spec.routers) == {"a"}
+
+
+def test_a_router_that_cannot_be_read_is_not_said_to_be_absent(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text("default-router: b\nrouters:\n  a: {load-balance: {chat: {providers: [echo]}}}\n  b: 1\n")
+    assert [problem.code for problem in examine(file, {})[1]] == ["wrong-type"]
