@@ -13,7 +13,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.assemble.access import key_set_name, secrets_of
 from gateway.assemble.admin_ledger import AdminLedger
@@ -28,8 +28,6 @@ from gateway.core.secret import LentSecret
 from gateway.ingress.mounts import Table
 from gateway.ingress.ops import Serving
 from gateway.runtime import Runtime
-from gateway.store.stores import Stores
-from gateway.telemetry.sink import Sink
 
 if TYPE_CHECKING:
     from gateway.config.spec import Spec
@@ -137,12 +135,12 @@ class Gateway:
             runtime.adopt(house.pools)
             runtime.standings.forget(shown_budgets(house.spec))
             self.house = house
+            left: list[_Closing] = [*replaced, *self._dropped_token_sources(), *self._dropped_key_sets()]
             if before is not None and house.stores is not before:
-                runtime.behind.start(_close_after([before], list(runtime.in_flight)), surely=True)
-            if replaced:
-                runtime.behind.start(_close_after(replaced, list(runtime.in_flight)), surely=True)
+                left.append(before)
+            if left:
+                runtime.behind.start(_close_after(left, list(runtime.in_flight)), surely=True)
             self.fetch_keys()
-            self._close_token_sources()
             if self.serving.rejected:
                 runtime.events.tell("config-restored", "config", {"config": house.hash})
             self.serving = _serving(house)
@@ -162,16 +160,17 @@ class Gateway:
 
     def fetch_keys(self) -> None:
         """Ask the issuers of tokens for their keys, so that no request has to wait for them."""
+        for keys in self.runtime.key_sets.values():
+            self.runtime.behind.start(keys.refresh())
+
+    def _dropped_key_sets(self) -> list[_Closing]:
+        """Those of issuers that the config no longer has: no longer known, and to be closed."""
         sets = self.runtime.key_sets
         wanted = {key_set_name(issuer) for issuer in self.house.spec.auth.jwt}
-        for name in list(sets):
-            if name in wanted:
-                self.runtime.behind.start(sets[name].refresh())
-            else:
-                del sets[name]
+        return [sets.pop(name) for name in list(sets) if name not in wanted]
 
-    def _close_token_sources(self) -> None:
-        """Ask no more for tokens of credentials that the config no longer has."""
+    def _dropped_token_sources(self) -> list[_Closing]:
+        """Those of credentials that the config no longer has: no longer known, and to be closed."""
         sources = self.runtime.token_sources
         wanted = {
             secret.lender
@@ -179,10 +178,7 @@ class Gateway:
             for secret in pool.secrets
             if isinstance(secret, LentSecret)
         }
-        for name, source in list(sources.items()):
-            if source not in wanted:
-                del sources[name]
-                self.runtime.behind.start(source.close())
+        return [sources.pop(name) for name, source in list(sources.items()) if source not in wanted]
 
     async def drain(self, limit: float) -> None:
         """Let what is under way go on for `limit` seconds, then end it."""
@@ -196,7 +192,11 @@ class Gateway:
             task.cancel()
 
 
-async def _close_after(replaced: Sequence[Stores | Sink], requests: list[asyncio.Task[object]]) -> None:
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+async def _close_after(replaced: Sequence[_Closing], requests: list[asyncio.Task[object]]) -> None:
     """Close what a reload has replaced, when the requests that began with it have ended."""
     try:
         if requests:

@@ -256,6 +256,18 @@ async def test_a_reload_asks_for_no_token_anew_and_forgets_who_has_gone(serve: S
     assert not served.runtime.token_sources
 
 
+async def test_a_reload_without_a_credential_lets_the_requests_end_that_wait_for_its_token(serve: Serve) -> None:
+    served = vertex(serve, ok(generate_reply("Hello")))
+    served.upstream.on(TOKENS, lends("ya29.first-token-000").after(2))
+    waiting = asyncio.create_task(served.client.post(CHAT, chat("gemini-2.5-flash")))
+    await asyncio.sleep(1)
+    assert await served.rewrite("routers: {r: {load-balance: {chat: {providers: [openai]}}}}")
+    assert not served.runtime.token_sources
+    assert (await waiting).status == 200
+    await asyncio.sleep(7200)
+    assert len(served.upstream.to(TOKENS)) == 1
+
+
 REFUSED = status(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
 
 
