@@ -51,6 +51,7 @@ NOT_SENT: Final = frozenset(
 """Names of headers that are the engine's own: from anybody else they would make another message of it."""
 
 _CLOSED: Final = "the transport is closed"
+_ERROR_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
@@ -228,6 +229,9 @@ class Http1Transport:
                 return f"no connection within {seconds:g} s"
             case OSError(errno=int(number)):
                 return os.strerror(number)
+            case OSError() if numbers := _ERROR_NUMBER.findall(str(failure)):
+                # A name with several addresses, and each was refused in words that hold it.
+                return "; ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers))
             case _:
                 return str(failure) or type(failure).__name__
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import functools
 import gc
 import inspect
@@ -639,6 +640,20 @@ async def test_a_refused_connection_says_so() -> None:
         fault = await fault_of(transport.send(ask(f"http://{host}:{unused_port()}")))
         assert fault.kind == "connect"
         assert "refused" in fault.message.lower() or "connect" in fault.message.lower()
+    await transport.close()
+
+
+@pytest.mark.real_time
+async def test_a_name_with_several_addresses_that_refuse_keeps_them_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = unused_port()
+
+    async def two(*_: object, **__: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+    transport = Http1Transport()
+    fault = await fault_of(transport.send(ask(f"http://two.invalid:{port}")))
+    assert (fault.kind, fault.message) == ("connect", os.strerror(errno.ECONNREFUSED))
     await transport.close()
 
 
