@@ -64,3 +64,13 @@ def _too_large(limit: int) -> GatewayError:
         f"The request body is larger than {limit} bytes, the most this gateway takes (server.max-body-size).",
         headers=((b"connection", b"close"),),
     )
+
+
+def cut_short() -> GatewayError:
+    """What to answer where reading a body raised Disconnected. Servers say the same of a client that has left as of a
+    body that breaks off or whose chunks are framed wrongly, and the sender of those may be listening yet."""
+    return GatewayError(
+        "malformed_body",
+        "The request body ended before its end, or its chunks are framed wrongly.",
+        headers=((b"connection", b"close"),),
+    )

@@ -18,7 +18,7 @@ from gateway.core.exchange import Call, Dialect, Exchange, Handler, Headers
 from gateway.core.trace import Trace
 from gateway.dialects.errors import error_headers, render, render_event
 from gateway.dialects.sniff import read_call
-from gateway.ingress.body import Receive, Scope, Send, read_body
+from gateway.ingress.body import Receive, Scope, Send, cut_short, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
 from gateway.ingress.watch import Watch
@@ -144,6 +144,8 @@ class Edge:
             await relay(reply, exchange, send, watch.stop)
         except Disconnected:
             exchange.gone = True
+            if exchange.call is _NO_CALL:
+                await self._tell(exchange, cut_short(), raw_path, send)
         except asyncio.CancelledError:
             if exchange.gone:
                 task.uncancel()
@@ -227,6 +229,9 @@ class Edge:
         exchange.status = error.status
         exchange.outcome = "error"
         exchange.error_code = error.code
+        await self._tell(exchange, error, raw_path, send)
+
+    async def _tell(self, exchange: Exchange, error: GatewayError, raw_path: bytes, send: Send) -> None:
         call = exchange.call
         dialect = call.dialect if call is not _NO_CALL else guess_dialect(raw_path, exchange.headers)
         body = error.provider_body or render(dialect, error, exchange.id)

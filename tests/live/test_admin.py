@@ -23,6 +23,7 @@ from tests.live.conftest import ENGINELESS
 from tests.support.exchange_records import served
 from tests.support.loopback import unused_port
 from tests.support.processes import BOUND, ROOT, Program, listens, start_gateway
+from tests.support.raw_client import connect
 
 pytestmark = pytest.mark.real_time
 
@@ -52,6 +53,14 @@ def test_it_is_on_the_port_of_the_gateway(engine: str, tmp_path: Path) -> None:
         assert ask(program.port, "/targets")[0] == 200
         assert ask(program.port, "/targets", key="no")[0] == 401
         assert f"{program.url}/admin/api" in program.output()
+
+
+async def test_a_change_that_is_cut_short_is_refused(engine: str, tmp_path: Path) -> None:
+    with start_gateway(tmp_path, config(engine), {}) as program:
+        async with connect(program.port) as client:
+            framing = f"authorization: Bearer {KEY}\r\ncontent-length: 500"
+            await client.send_cut("/admin/api/targets/restore", framing, b'{"provider":')
+            assert await client.read_head() == 400
 
 
 def test_a_port_of_its_own_has_it_and_nothing_else(engine: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import h2.connection
 import h2.events
@@ -159,6 +160,23 @@ async def test_a_method_or_path_that_is_not_served(house: House, method: str, pa
         if method != "HEAD":
             await client.read_body()
         assert (await client.ask("GET", "/livez")) == {"status": "alive"}, "the connection is still good"
+
+
+@pytest.mark.parametrize(
+    ("framing", "part"),
+    [
+        ("content-length: 500", b'{"model": "gpt'),
+        ("transfer-encoding: chunked", b'1f\r\n{"model": "gpt'),
+        ("transfer-encoding: chunked", b"zz\r\nabc\r\n0\r\n\r\n"),
+    ],
+)
+async def test_a_body_that_is_cut_short_is_refused(engine: str, house: House, framing: str, part: bytes) -> None:
+    async with connect(house.port) as client:
+        await client.send_cut("/router/lane0/v1/messages", framing, part)
+        assert await client.read_head() == 400
+        # Hypercorn may refuse it before it is asked to, in no dialect.
+        if engine == "granian" or "x-gateway-error" in client.headers:
+            assert json.loads(await client.read_body())["error"]["code"] == "malformed_body"
 
 
 async def test_a_client_that_does_not_read_is_not_read_ahead_for(house: House) -> None:

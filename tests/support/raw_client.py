@@ -35,6 +35,13 @@ class RawClient:
         self._writer.write(f"{method} {path} HTTP/1.1\r\nhost: gateway\r\n{length}{headers}\r\n".encode() + sent)
         await self._writer.drain()
 
+    async def send_cut(self, path: str, framing: str, part: bytes) -> None:
+        """The head and a part of a body, and that nothing comes after it; the answer is waited for. framing: the
+        header that says how long the body would be."""
+        self._writer.write(f"POST {path} HTTP/1.1\r\nhost: gateway\r\n{framing}\r\n\r\n".encode() + part)
+        await self._writer.drain()
+        self._writer.write_eof()
+
     async def read_head(self) -> int:
         """The status."""
         head = (await self._bounded(self._reader.readuntil(b"\r\n\r\n"))).decode("latin-1")

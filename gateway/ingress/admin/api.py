@@ -28,7 +28,7 @@ from gateway.ingress.admin.openapi import openapi_text
 from gateway.ingress.admin.operations import OPERATIONS
 from gateway.ingress.admin.process import Process
 from gateway.ingress.admin.trail import Trail
-from gateway.ingress.body import Receive, Scope, Send, read_body
+from gateway.ingress.body import Receive, Scope, Send, cut_short, read_body
 from gateway.store.ledger.protocol import LedgerDown
 
 LARGEST_BODY: Final = 64 * 1024
@@ -157,7 +157,7 @@ class _Endpoint:
                 await self._send_table(answer.name, first, pieces, scope, receive, send)
                 return
         except Disconnected:
-            return
+            response = _failure(cut_short())
         except GatewayError as error:
             response = _failure(error)
         except LedgerDown as down:
