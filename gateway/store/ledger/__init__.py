@@ -5,7 +5,7 @@
     a charged one     writer, at once           spool, before its request is over
     bringing          a batch, one transaction  sqlite | postgres: rows, and the totals of their days
     away, or too slow writer                    spool, and from there bringing again when the database is back
-    queries           usage, balances, records  the totals of days where they do, else the rows
+    queries, balances usage, records, balances  the totals of days where they do, else the rows
 
 protocol.py says what a database is asked, columns.py what a row is, migrations.py how tables come to be.
 """

@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.core.record import Record
 from gateway.core.secret import Secret
+from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.partitions import (
@@ -43,9 +44,6 @@ from gateway.store.ledger.queries import (
     DAY,
     POSTGRESQL,
     Argument,
-    entry_statement,
-    grants_statement,
-    quota_entry,
     read_cursor,
     records_statement,
     span,
@@ -172,11 +170,8 @@ class PostgresLedger:
 
     async def retain(self, before: float) -> int:
         midnight = before // DAY * DAY
-        for kind, name, _, since in await self._read(*grants_statement(POSTGRESQL, None, None)):
-            # What was spent in the rest of the day in which a balance began is kept, before its rows go.
-            end = -(-since // DAY) * DAY
-            if since < end <= midnight:
-                await self._keep_edge(Consumer(kind, name), since, end)
+        sql, arguments = edges_statement(POSTGRESQL, midnight)
+        await self._write(lambda connection: connection.execute(sql, *arguments))
         deleted = 0
         for (name,) in await self._read(_PARTITIONS, []):
             end_of = end_of_partition(name)
@@ -208,22 +203,8 @@ class PostgresLedger:
         return LedgerStatus(self._place, applied, missing, int(requests), oldest, int(size))
 
     async def _balances(self, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
-        balances = []
-        for of_kind, of_name, granted, since in await self._read(*grants_statement(POSTGRESQL, kind, name)):
-            consumer = Consumer(of_kind, of_name)
-            balances.append(Balance(consumer, int(granted), await self.spent(consumer, since, float("inf")), since))
-        return tuple(balances)
-
-    async def _keep_edge(self, consumer: Consumer, since: float, end: float) -> None:
-        amount = await self.spent(consumer, since, end)
-
-        async def keep(connection: asyncpg.Connection) -> None:
-            await connection.execute(
-                "INSERT INTO ledger_edges VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                consumer.kind, consumer.name, since, amount,
-            )  # fmt: skip
-
-        await self._write(keep)
+        found = await self._read(*balances_statement(POSTGRESQL, kind, name))
+        return tuple(balance_of(tuple(row)) for row in found)
 
     async def _write(self, ask: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """On the connection that writes, made anew when there is none."""

@@ -20,7 +20,6 @@ from gateway.store.ledger.protocol import (
     ConsumerKind,
     Dimension,
     LedgerDown,
-    QuotaEntry,
     UsageQuery,
     UsageRow,
 )
@@ -36,7 +35,10 @@ class Speech(msgspec.Struct, frozen=True):
     """How a database says what differs. mark: a parameter by its number, with its type. moment: one that is Unix
     seconds. date: one that is `2026-11-21`. row_day, row_hour: of a row's time, for grouping; shown_day, shown_hour:
     those as text. month: of a day, as text. text: of a number. whole: a sum as a number of 64 bits. epoch: a row's time
-    as Unix seconds. lists: a column of JSON as text."""
+    as Unix seconds. lists: a column of JSON as text. midnight: the first at or behind a number of Unix seconds, as one;
+    moment_of, day_of: such a number as a row's time and as a total's day. rows_of: the
+    rows in the times of a table with `since` and `midnight`, with that midnight, found by their time and by nothing
+    else. read_once: how those are joined with what they are looked up in, each row looked at once."""
 
     mark: Callable[[int, Literal["text", "float8", "bigint"]], str]
     moment: Callable[[int], str]
@@ -50,6 +52,11 @@ class Speech(msgspec.Struct, frozen=True):
     whole: str
     epoch: str
     lists: str
+    midnight: str
+    moment_of: str
+    day_of: str
+    rows_of: str
+    read_once: str
 
 
 SQLITE: Final = Speech(
@@ -65,6 +72,13 @@ SQLITE: Final = Speech(
     whole="{}",
     epoch="time",
     lists="{}",
+    midnight="(CAST({0} / 86400 AS INTEGER) + (CAST({0} / 86400 AS INTEGER) * 86400.0 < {0})) * 86400.0",
+    moment_of="{}",
+    day_of="strftime('%Y-%m-%d', CAST({} AS INTEGER), 'unixepoch')",
+    rows_of="(SELECT o.midnight, x.* FROM {times} AS o CROSS JOIN ledger_rows AS x "
+    "WHERE x.time >= o.since AND x.time < o.midnight)",
+    # It takes the tables of a cross join in the order in which they are written.
+    read_once="CROSS JOIN",
 )
 POSTGRESQL: Final = Speech(
     mark=lambda number, kind: f"${number}::{kind}",
@@ -79,11 +93,22 @@ POSTGRESQL: Final = Speech(
     whole="LEAST({}, 9223372036854775807)::bigint",
     epoch="extract(epoch FROM time)::float8",
     lists="{}::text",
+    midnight="ceil({} / 86400) * 86400",
+    moment_of="to_timestamp({})",
+    day_of="(to_timestamp({}) AT TIME ZONE 'UTC')::date",
+    # Not knowing the times, it would take them to let half of the table through and read all of it. What has an offset
+    # it reckons by itself.
+    rows_of="(SELECT o.midnight, x.* FROM {times} AS o CROSS JOIN LATERAL (SELECT time, caller, team, project, router, "
+    "cost FROM ledger_rows WHERE time >= to_timestamp(o.since) AND time < to_timestamp(o.midnight) OFFSET 0) AS x)",
+    # Expecting one balance where there are hundreds, it would read the rows again for each; a full join it can only do
+    # by a hash.
+    read_once="FULL JOIN",
 )
 
 _OF_TOTALS: Final = frozenset((*KEYS, "month"))
 _OF_TEAM_TOTALS: Final = frozenset((*TEAM_KEYS, "month"))
-_COLUMN: Final[dict[ConsumerKind, str]] = {"key": "caller", "team": "team", "project": "project", "router": "router"}
+COLUMN_OF: Final[dict[ConsumerKind, str]] = {"key": "caller", "team": "team", "project": "project", "router": "router"}
+"""Where rows and totals have whose spending is counted."""
 FAILED: Final = "CASE WHEN outcome IN ('error', 'broken') THEN 1 ELSE 0 END"
 UNPRICED: Final = "CASE WHEN cost IS NULL THEN 1 ELSE 0 END"
 _OF_ROWS: Final = (
@@ -131,7 +156,7 @@ def usage_statement(query: UsageQuery, speech: Speech) -> Statement:
     sums = [speech.whole.format(name) for name in SUMS[:-1]]
     sql = f"SELECT {', '.join([*shown, *sums, SUMS[-1]])} FROM ({parts[0]}) AS groups WHERE requests > 0"  # noqa: S608
     if query.after and query.by:
-        marks = [_mark(arguments, value, speech) for value in _group_of(query.after, len(query.by))]
+        marks = [mark(arguments, value, speech) for value in _group_of(query.after, len(query.by))]
         sql += f" AND ({', '.join(shown)}) > ({', '.join(marks)})"
     if query.by:
         sql += f" ORDER BY {', '.join(str(index + 1) for index in range(len(shown)))}"
@@ -159,7 +184,7 @@ def records_statement(query: UsageQuery, speech: Speech, after: tuple[float, str
     if after is not None:
         arguments.append(after[0])
         moment = speech.moment(len(arguments))
-        conditions.append(f"(time, id) > ({moment}, {_mark(arguments, after[1], speech)})")
+        conditions.append(f"(time, id) > ({moment}, {mark(arguments, after[1], speech)})")
     shown = {"time": speech.epoch, "attempts": speech.lists.format("attempts"), "losses": speech.lists.format("losses")}
     columns = ", ".join(shown.get(column, column) for column in COLUMNS)
     return (
@@ -182,50 +207,22 @@ def read_cursor(after: str) -> tuple[float, str] | None:
 def spent_statement(consumer: Consumer, cut: Span, speech: Speech) -> Statement:
     """One number: nano-USD."""
     arguments: list[Argument] = []
-    name = f"{_COLUMN[consumer.kind]} = {_mark(arguments, consumer.name, speech)}"
+    name = f"{COLUMN_OF[consumer.kind]} = {mark(arguments, consumer.name, speech)}"
     parts = []
     for start, end in cut.edges:
         conditions = [name, *_within(start, end, speech, arguments)]
         parts.append(f"SELECT SUM(COALESCE(cost, 0)) AS cost FROM ledger_rows WHERE {' AND '.join(conditions)}")  # noqa: S608
     if cut.days is not None:
         days = _between(cut.days, speech, arguments)
-        table = "ledger_team_days" if consumer.kind in TEAM_KEYS else "ledger_days"
-        parts.append(f"SELECT SUM(cost) AS cost FROM {table} WHERE {name} AND {days}")  # noqa: S608
+        parts.append(f"SELECT SUM(cost) AS cost FROM {totals_of(consumer.kind)} WHERE {name} AND {days}")  # noqa: S608
     if not parts:
         return "SELECT 0", []
     return f"SELECT COALESCE(SUM(cost), 0) FROM ({' UNION ALL '.join(parts)}) AS parts", arguments  # noqa: S608
 
 
-def grants_statement(speech: Speech, kind: ConsumerKind | None, name: str | None) -> Statement:
-    """Kind, name, granted and since of those with entries: the last `set` and what came after it."""
-    arguments: list[Argument] = []
-    conditions = [
-        f"{column} = {_mark(arguments, value, speech)}"
-        for column, value in (("kind", kind), ("name", name))
-        if value is not None
-    ]
-    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-    marks = f"SELECT kind, name, MAX(CASE WHEN change = 'set' THEN seq ELSE 0 END) AS mark FROM ledger_quotas {where}GROUP BY kind, name"  # noqa: S608, E501
-    sql = (
-        "SELECT q.kind, q.name, SUM(q.amount), MIN(CASE WHEN mark IN (0, q.seq) THEN q.time END) "  # noqa: S608
-        f"FROM ledger_quotas q JOIN ({marks}) AS m ON m.kind = q.kind AND m.name = q.name WHERE q.seq >= mark "
-        "GROUP BY q.kind, q.name ORDER BY q.kind, q.name"
-    )
-    return sql, arguments
-
-
-def entry_statement(entry_id: str, speech: Speech) -> Statement:
-    """One change of a balance, for `quota_entry`."""
-    arguments: list[Argument] = []
-    mark = _mark(arguments, entry_id, speech)
-    return f"SELECT id, kind, name, change, amount, time, made_by, note FROM ledger_quotas WHERE id = {mark}", arguments  # noqa: S608
-
-
-def quota_entry(row: Sequence[object]) -> QuotaEntry:
-    """A result of `entry_statement`."""
-    entry_id, kind, name, change, amount, time, by, note = row
-    plain = {"id": entry_id, "consumer": {"kind": kind, "name": name}, "kind": change, "amount": amount, "time": time}
-    return msgspec.convert({**plain, "by": by, "note": note}, QuotaEntry)
+def totals_of(kind: ConsumerKind) -> str:
+    """The smallest table of totals that tells those of a kind apart."""
+    return "ledger_team_days" if kind in TEAM_KEYS else "ledger_days"
 
 
 def _asked(query: UsageQuery) -> set[Dimension]:
@@ -286,7 +283,7 @@ def _between(days: tuple[str, str], speech: Speech, arguments: list[Argument]) -
 
 def _is(dimension: Dimension, value: str, speech: Speech, arguments: list[Argument], *, rows: bool) -> str:
     raw = (_of_rows(speech) if rows else _of_days(speech)).get(dimension, dimension)
-    return f"{_shown(dimension, raw, speech)} = {_mark(arguments, value, speech)}"
+    return f"{_shown(dimension, raw, speech)} = {mark(arguments, value, speech)}"
 
 
 def _shown(dimension: Dimension, expression: str, speech: Speech) -> str:
@@ -294,7 +291,8 @@ def _shown(dimension: Dimension, expression: str, speech: Speech) -> str:
     return form.format(expression)
 
 
-def _mark(arguments: list[Argument], value: Argument, speech: Speech) -> str:
+def mark(arguments: list[Argument], value: Argument, speech: Speech) -> str:
+    """Of one more value of a statement."""
     arguments.append(value)
     return speech.mark(len(arguments), "text" if isinstance(value, str) else "bigint")
 

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.core.record import Record
+from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.protocol import (
@@ -36,9 +37,6 @@ from gateway.store.ledger.protocol import (
 from gateway.store.ledger.queries import (
     DAY,
     SQLITE,
-    entry_statement,
-    grants_statement,
-    quota_entry,
     read_cursor,
     records_statement,
     span,
@@ -116,15 +114,16 @@ class SqliteLedger:
         return None if row is None else quota_entry(row)
 
     async def balance(self, consumer: Consumer) -> Balance | None:
-        found = await self._reader.run(lambda connection: _balances(connection, consumer.kind, consumer.name))
+        found = await self._balances(consumer.kind, consumer.name)
         return found[0] if found else None
 
     async def balances(self, kind: ConsumerKind | None = None) -> tuple[Balance, ...]:
-        return await self._reader.run(lambda connection: _balances(connection, kind, None))
+        return await self._balances(kind, None)
 
     async def retain(self, before: float) -> int:
         midnight = before // DAY * DAY
-        await self._writer.run(lambda connection: _keep_edges(connection, midnight))
+        keep = edges_statement(SQLITE, midnight)
+        await self._writer.run(lambda connection: connection.execute(*keep))
         deleted = 0
         while gone := await self._writer.run(lambda connection: _delete_some(connection, midnight)):
             deleted += gone
@@ -135,6 +134,11 @@ class SqliteLedger:
 
     async def status(self) -> LedgerStatus:
         return await self._reader.run(lambda connection: _status(connection, self._path))
+
+    async def _balances(self, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
+        asked = balances_statement(SQLITE, kind, name)
+        found = await self._reader.run(lambda connection: connection.execute(*asked).fetchall())
+        return tuple(map(balance_of, found))
 
 
 class _Thread:
@@ -280,27 +284,6 @@ def _enter(connection: sqlite3.Connection, entry: QuotaEntry) -> None:
             entry.note,
         ),
     )  # fmt: skip
-
-
-def _balances(connection: sqlite3.Connection, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
-    found = connection.execute(*grants_statement(SQLITE, kind, name)).fetchall()
-    balances = []
-    for of_kind, of_name, granted, since in found:
-        consumer = Consumer(of_kind, of_name)
-        balances.append(Balance(consumer, granted, _spent(connection, consumer, since, float("inf")), since))
-    return tuple(balances)
-
-
-def _keep_edges(connection: sqlite3.Connection, midnight: float) -> None:
-    """What was spent in the rest of the day in which a balance began is kept, before its rows go."""
-    with _transaction(connection):
-        for kind, name, _, since in connection.execute(*grants_statement(SQLITE, None, None)).fetchall():
-            end = -(-since // DAY) * DAY
-            if since < end <= midnight:
-                amount = _spent(connection, Consumer(kind, name), since, end)
-                connection.execute(
-                    "INSERT INTO ledger_edges VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (kind, name, since, amount)
-                )
 
 
 def _delete_some(connection: sqlite3.Connection, midnight: float) -> int:
