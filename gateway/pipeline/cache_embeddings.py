@@ -19,6 +19,7 @@ from gateway.core.exchange import Call, Exchange, Handler, Headers, Reply, Spare
 from gateway.core.usage import NOTHING_USED, Usage
 from gateway.dialects.cache_key import key_of, stored_name
 from gateway.dialects.replay.pieces import Members
+from gateway.pipeline.cache_errors import is_upstreams
 from gateway.pipeline.cache_question import Asked
 from gateway.pipeline.cache_reply import TOLD, Result, kept_of, spared_by
 from gateway.policy.cache_control import Directive, Wish, decide, usable_after_error
@@ -112,7 +113,7 @@ class EmbeddingCache:
             reply = await inner(exchange)
         except GatewayError as error:
             exchange.body = original
-            if len(spare) < len(missing) or error.status < 500:
+            if len(spare) < len(missing) or not is_upstreams(error):
                 raise
             exchange.usage = NOTHING_USED
             exchange.spared = _spared(found | spare)

@@ -106,14 +106,25 @@ async def test_embeddings_age_one_by_one(serve: Serve) -> None:
     assert served.upstream.last.json()["input"] == ["aa"]
 
 
-async def test_kept_ones_stand_in_when_nothing_can_be_fetched(serve: Serve) -> None:
+@pytest.mark.parametrize("failure", [429, 500])
+async def test_kept_ones_stand_in_when_nothing_can_be_fetched(serve: Serve, failure: int) -> None:
     served = serve(caching("max-age=60, stale-if-error=600", router=", retries: {max-retries: 0}"))
-    served.upstream.on(ALPHA, embed, status(500))
+    served.upstream.on(ALPHA, embed, status(failure))
     await ask(served, ["aa", "b"])
     await asyncio.sleep(61)
     stale = await ask(served, ["b", "aa"])
     assert (said(stale), of(stale)) == ("stale", ["b", "aa"])
+    served.upstream.on(ALPHA, status(500))
+    await asyncio.sleep(61)
     assert (await ask(served, ["aa", "new"])).status == 500
+
+
+async def test_kept_ones_do_not_stand_in_for_a_request_that_is_refused(serve: Serve) -> None:
+    served = serve(caching("max-age=60, stale-if-error=600", router=", retries: {max-retries: 0}"))
+    served.upstream.on(ALPHA, embed, status(400))
+    await ask(served, ["aa", "b"])
+    await asyncio.sleep(61)
+    assert (await ask(served, ["aa", "b"])).status == 400
 
 
 async def test_a_reply_that_does_not_fit_is_passed_on_or_asked_for_whole(serve: Serve) -> None:
