@@ -8,7 +8,8 @@ from gateway.config import spec as sp
 from gateway.core.exchange import Layer
 from gateway.core.units import size_in_bytes
 from gateway.pipeline.cache_question import Memory
-from gateway.pipeline.cached import CachePolicy, cached
+from gateway.pipeline.cached import cached
+from gateway.pipeline.settings import CachePolicy
 from gateway.pipeline.settlement import Settlement
 from gateway.policy.cache_control import read_directive
 from gateway.runtime import Runtime

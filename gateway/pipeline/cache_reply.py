@@ -10,6 +10,7 @@ from gateway.dialects.replay.forms import CONTENT_TYPES, Form, in_wanted_form, w
 from gateway.dialects.replay.pieces import Unfoldable
 from gateway.pipeline.cache_question import Question
 from gateway.store.cache_entry import Entry
+from gateway.telemetry.metrics import Metrics
 
 Result = Literal["hit", "shared", "stale", "miss", "bypass", "refresh"]
 """What the cache did. shared: gave the answer of another request that was under way; the client is told `hit`. refresh:
@@ -48,6 +49,26 @@ def form_of(call: Call, reply: Reply) -> Form | None:
     if call.stream and call.framing == "json-array" and reply.first.lstrip()[:1] == b"[":
         return "array"
     return "whole"
+
+
+class Answers:
+    """Gives kept answers, and counts what the cache of a route has done."""
+
+    __slots__ = ("_metrics",)
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def give(self, exchange: Exchange, entry: Entry, question: Question, result: Result, age: float) -> Reply | None:
+        """As `given`, and counted when it is."""
+        reply = given(exchange, entry, question, result, age)
+        if reply is not None:
+            self.count(exchange, result)
+        return reply
+
+    def count(self, exchange: Exchange, result: Result) -> None:
+        exchange.cache = SAID[result]
+        self._metrics.count_cache(exchange.router, result)
 
 
 def given(exchange: Exchange, entry: Entry, question: Question, result: Result, age: float) -> Reply | None:

@@ -1,10 +1,12 @@
-"""The policies of a route, as numbers."""
+"""The policies of a route, as the pipeline has them: seconds, bytes and flags."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from gateway.policy.cache_control import Directive
 
 
 class Carriage(msgspec.Struct, frozen=True):
@@ -26,3 +28,17 @@ class Limits(msgspec.Struct, frozen=True):
     first_token: float = 30.0
     idle: float = 30.0
     total: float = 600.0
+
+
+class CachePolicy(msgspec.Struct, frozen=True):
+    """What a route says of its cache. router: its name in keys and metrics. largest: bytes of an answer that is kept.
+    leases: other replicas share the store."""
+
+    router: str
+    directive: Directive
+    scope: Literal["caller", "team", "router"]
+    seed: str = ""
+    buckets: int = 1
+    largest: int = 4 * 1024 * 1024
+    tool_calls: bool = False
+    leases: bool = False

@@ -10,7 +10,9 @@ import pytest
 
 from gateway.core.errors import GatewayError
 from gateway.core.exchange import Call, Exchange, Handler, Reply
-from gateway.pipeline.cached import LEASE, WAIT_STREAM, WAIT_WHOLE, CachePolicy, cached
+from gateway.pipeline.cache_fetch import LEASE, WAIT_STREAM, WAIT_WHOLE
+from gateway.pipeline.cached import cached
+from gateway.pipeline.settings import CachePolicy
 from gateway.policy.cache_control import read_directive
 from gateway.runtime import Runtime
 from gateway.store.cache_memory import MemoryCache
