@@ -62,6 +62,8 @@ def _serve_granian(server: Server) -> int:
     from granian.log import LogLevels
     from granian.server.mp import MPServer
 
+    patience = seconds(server.drain_timeout) + KILL_AFTER
+
     class Granian(MPServer):
         """Granian, with our meaning of SIGHUP and a word to the workers before they stop."""
 
@@ -74,7 +76,15 @@ def _serve_granian(server: Server) -> int:
             for worker in self.wrks:
                 worker.interrupt_by_parent = True
             _tell((worker.inner.pid for worker in self.wrks), DRAIN_SIGNAL)
-            super()._stop_workers()  # type: ignore[no-untyped-call]
+            for worker in self.wrks:
+                worker.inner.terminate()
+            # Not granian's own wait, which asks the system for the status of a process that another thread of granian's
+            # may have just taken: it then takes the process for alive, says that it refused to stop, and kills it.
+            deadline = time.monotonic() + patience
+            for worker in self.wrks:
+                if not wait([worker.inner.sentinel], max(deadline - time.monotonic(), 0.0)):
+                    worker.inner.kill()
+                    wait([worker.inner.sentinel])
 
     Granian(
         _APPLICATION,
@@ -94,7 +104,6 @@ def _serve_granian(server: Server) -> int:
         log_level=LogLevels.warning,
         ssl_cert=Path(server.tls.certificate) if server.tls else None,
         ssl_key=Path(server.tls.key) if server.tls else None,
-        workers_kill_timeout=int(seconds(server.drain_timeout) + KILL_AFTER),
         respawn_failed_workers=True,
     ).serve()
     return 0

@@ -71,6 +71,7 @@ async def test_what_is_under_way_goes_on_to_its_end(engine: str, workers: int, t
                 assert await whole.read_body() == b'{"choices":[]}'
             assert await asyncio.to_thread(program.wait_exit) == 0
             assert '"draining"' in program.output()
+            assert "Killing" not in program.output()
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -99,6 +100,7 @@ async def test_what_lasts_longer_than_the_drain_is_told_and_broken(engine: str, 
                 assert whole.headers["retry-after"] == "1"
                 assert b'"code":"draining"' in await whole.read_body()
             assert await asyncio.to_thread(program.wait_exit) == 0
+            assert "Killing" not in program.output()
 
 
 def test_nothing_under_way_is_waited_for_no_longer(engine: str, tmp_path: Path) -> None:
