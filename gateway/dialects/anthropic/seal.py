@@ -1,21 +1,20 @@
 """Another vendor's proof of its thoughts, carried by a client that knows Anthropic's alone.
 
 A client sends thinking back as it came, and a signature that its target did not make is refused. So what another vendor
-signed travels under its name, `gemini:s::<signature>`: base64 has no colon, and Anthropic's own signatures go unmarked.
+signed travels under its name, `gemini:s::<signature>`, and Anthropic's own signatures go unmarked.
 A signature on a call (Gemini's) has no place in Anthropic's format: it travels as a thought without words,
 `gemini:c:<id of the call>:<signature>`, and goes back to its call when it returns.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 
 from gateway.dialects.canonical import Part, Thinking, ToolUse
+from gateway.dialects.seal import can_hold, read, written
 
-_SEAL: Final = re.compile(r"([a-z][a-z0-9-]{0,30}):([src]):([^:]{0,200}):(.*)", re.DOTALL)
 OWN: Final = "anthropic"
 CALL: Final = "call"
 """Stands for the vendor of a thought that only carries a call's signature, until it is back on its call."""
@@ -24,20 +23,20 @@ CALL: Final = "call"
 def sealed(part: Thinking) -> str:
     """What an Anthropic client is given as the signature of a thought with words."""
     if part.redacted:
-        return f"{part.vendor or OWN}:r:{part.id}:{part.redacted}"
+        return written(part.vendor or OWN, "r", part.id, part.redacted)
     if part.vendor in ("", OWN):
         return part.signature
-    return f"{part.vendor}:s:{part.id}:{part.signature}" if part.signature else ""
+    return written(part.vendor, "s", part.id, part.signature) if part.signature else ""
 
 
 def sealed_redacted(part: Thinking, redacted: str) -> str:
     """What it is given as the data of an encrypted thought."""
-    return redacted if part.vendor in ("", OWN) else f"{part.vendor}:r:{part.id}:{redacted}"
+    return redacted if part.vendor in ("", OWN) else written(part.vendor, "r", part.id, redacted)
 
 
 def sealed_call(call: ToolUse) -> str:
     """The proof of a thought without words that carries a call's signature; `` where there is none to carry."""
-    return f"gemini:c:{call.id}:{call.signature}" if call.signature and ":" not in call.id else ""
+    return written("gemini", "c", call.id, call.signature) if call.signature and can_hold(call.id) else ""
 
 
 def with_signatures(parts: list[Part]) -> list[Part]:
@@ -54,14 +53,13 @@ def with_signatures(parts: list[Part]) -> list[Part]:
 
 def unsealed(text: str, proof: str, redacted: bool) -> Thinking:
     """The thought that a client sent back. redacted: it came as redacted_thinking. Without a proof it is nobody's."""
-    match = _SEAL.fullmatch(proof)
-    if match is not None:
-        vendor, kind, identity, inner = match.groups()
-        if kind == "c":
-            return Thinking(signature=inner, vendor=CALL, id=identity)
-        if kind == "r":
-            return Thinking(text=text, redacted=inner, vendor=vendor, id=identity)
-        return Thinking(text=text, signature=inner, vendor=vendor, id=identity)
+    seal = read(proof)
+    if seal is not None:
+        if seal.kind == "c":
+            return Thinking(signature=seal.proof, vendor=CALL, id=seal.identity)
+        if seal.kind == "r":
+            return Thinking(text=text, redacted=seal.proof, vendor=seal.vendor, id=seal.identity)
+        return Thinking(text=text, signature=seal.proof, vendor=seal.vendor, id=seal.identity)
     if redacted:
         return Thinking(redacted=proof, vendor=OWN)
     return Thinking(text=text, signature=proof, vendor=OWN if proof else "")
