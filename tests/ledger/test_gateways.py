@@ -31,13 +31,18 @@ WRITTEN: Final = 'gateway_ledger_rows_total{result="written"}'
 
 
 KEY: Final = "gw_prepaid-key-of-red"
+FREE_KEY: Final = "gw_key-of-nobody-who-pays"
 PREPAID: Final = f"""
 quotas: {{consumers: [team]}}
 prices: {{'echo/*': {{input: 0, output: 0, request: 1}}}}
 teams: {{red: {{}}}}
-auth: {{mode: keys, keys: [{{name: ann, team: red, hash: 'sha256:{sha256(KEY.encode()).hexdigest()}'}}]}}
+auth:
+  mode: keys
+  keys:
+    - {{name: ann, team: red, hash: 'sha256:{sha256(KEY.encode()).hexdigest()}'}}
+    - {{name: bob, hash: 'sha256:{sha256(FREE_KEY.encode()).hexdigest()}'}}
 """
-"""Each request costs a dollar."""
+"""Each request costs a dollar, which ann's team has paid in."""
 
 
 @pytest.fixture
@@ -113,31 +118,42 @@ def test_workers_share_a_file_and_a_spool(tmp_path: Path) -> None:
 
 
 def test_an_outage_of_postgresql_loses_nothing_and_fails_no_request(own_server: PostgresServer, tmp_path: Path) -> None:
-    statuses: list[int] = []
+    """Of rows that wait in memory and of those that are on disk before their request is over."""
+    statuses: dict[str, list[int]] = {KEY: [], FREE_KEY: []}
     go_on = threading.Event()
     go_on.set()
 
-    def keep_asking(gateway: Program) -> None:
+    def keep_asking(gateway: Program, key: str) -> None:
         while go_on.is_set():
-            statuses.extend(ask(gateway, 20))
+            statuses[key].extend(ask(gateway, 20, key))
 
     url = own_server.url()
-    with start_gateway(tmp_path, config(tmp_path, url), {"LEDGER_KEY": own_server.password}) as gateway:
-        with ThreadPoolExecutor(1) as pool:
-            asking = pool.submit(keep_asking, gateway)
+    text = config(tmp_path, url) + PREPAID
+    assert gateway_quota(tmp_path, text, "team:red", "1000000").returncode == 0
+    with start_gateway(tmp_path, text, {"LEDGER_KEY": own_server.password}) as gateway:
+        with ThreadPoolExecutor(2) as pool:
+            asking = [pool.submit(keep_asking, gateway, key) for key in statuses]
             gateway.wait_until(lambda: gateway.metric(WRITTEN) > 0, "rows are written")
-            own_server.stop()
-            gateway.wait_until(lambda: gateway.metric("gateway_ledger_spool_bytes") > 0, "rows wait in the spool")
+            own_server.kill()
+            gateway.wait_until(lambda: gateway.metric("gateway_ledger_up") == 0, "it is missed")
+            spooled = 'gateway_ledger_rows_total{result="spooled"}'
+            before = gateway.metric(spooled)
+            gateway.wait_until(lambda: gateway.metric(spooled) > before + 20, "rows wait in the spool")
             status, _, page = gateway.get("/readyz")
             assert (status, "the ledger is away" in page) == (200, True)
             own_server.start()
             gateway.wait_until(lambda: gateway.metric("gateway_ledger_up") == 1, "it is found again")
             go_on.clear()
-            asking.result()
-        gateway.wait_until(lambda: gateway.metric(WRITTEN) == len(statuses), "all is written")
-        assert gateway.metric("gateway_ledger_spool_bytes") == 0
-    assert set(statuses) == {200}
-    assert requests_in(PostgresLedger(Secret("ledger", url), "here")) == len(statuses)
+            for client in asking:
+                client.result()
+        asked = sum(map(len, statuses.values()))
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == asked, "all is written")
+        gateway.wait_until(lambda: gateway.metric("gateway_ledger_spool_bytes") == 0, "nothing is left in the spool")
+        assert "ledger" not in gateway.get("/readyz")[2]
+    assert not list((tmp_path / "spool").iterdir())
+    assert {*statuses[KEY], *statuses[FREE_KEY]} == {200}
+    assert requests_in(PostgresLedger(Secret("ledger", url), "here")) == asked
+    assert requests_paid(PostgresLedger(Secret("ledger", url), "here")) == len(statuses[KEY])
 
 
 def test_kill_9_loses_no_row_that_is_charged_to_somebody(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
+import psutil
 import pytest
 
 from tests.support.loopback import unused_port
@@ -108,17 +109,28 @@ class PostgresServer:
     def stop(self) -> None:
         """At once, as a crash: what was committed stays."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(BOUND)
-            self._process = None
-            limit = monotonic() + BOUND
-            while self._listens():
-                assert monotonic() < limit
-                sleep(LOOK_AGAIN)
+            self._end(signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """The first of its processes, which can tell none of the others. Returns when these have noticed: as long as
+        one is left, none can start."""
+        others = psutil.Process(self.pid).children(recursive=True)
+        self._end(signal.SIGKILL)
+        assert not psutil.wait_procs(others, BOUND)[1], self.output()
 
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(BOUND)
+        self._process = None
+        limit = monotonic() + BOUND
+        while self._listens():
+            assert monotonic() < limit
+            sleep(LOOK_AGAIN)
 
     def _listens(self) -> bool:
         try:
