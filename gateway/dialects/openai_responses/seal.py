@@ -1,7 +1,7 @@
 """Another vendor's proof of its thoughts, in the one member that a Responses client sends back unread.
 
-`encrypted_content` is OpenAI's own and goes unmarked. What another vendor signed travels in it under that vendor's name:
-`anthropic:s:<id>:<signature>`.
+`encrypted_content` is OpenAI's own and goes unmarked. What another vendor signed travels in it under that vendor's
+name, `anthropic:s:<id>:<signature>`.
 """
 
 from __future__ import annotations
