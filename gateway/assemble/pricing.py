@@ -20,7 +20,7 @@ from gateway.runtime import Runtime
 def pricing_for(spec: sp.Spec, runtime: Runtime, prices: PriceBook, *, recorded: bool) -> Pricing | None:
     """What prices exchanges; None where nobody wants to know. recorded: there are records that say what each has
     cost."""
-    if recorded or wants_money(spec) or _wants_money(spec):
+    if recorded or wants_money(spec) or _shows_money(spec):
         return Pricing(prices, runtime.estimator, runtime.metrics, runtime.log)
     return None
 
@@ -31,14 +31,11 @@ def preferences(router: sp.Router) -> list[Layer]:
     return [] if wanted is None else [prefer(wanted.allow)]
 
 
-def _wants_money(spec: sp.Spec) -> bool:
+def _shows_money(spec: sp.Spec) -> bool:
+    """Whether something else than a quota or a budget is told in money."""
     routes: list[sp.Policies] = [spec.global_, spec.unified_api, *spec.routers.values()]
     return (
         spec.prices is not None
-        or spec.quotas is not None
-        or any(one.budget for one in (*spec.teams.values(), *spec.projects.values()))
-        or any(key.budget for key in spec.auth.keys)
-        or any(router.budget for router in (spec.unified_api, *spec.routers.values()))
         or any(is_free(key) for key in _keys(spec))
         or any(bucket.unit == "usd" for bucket in _buckets(spec, routes))
         # What a cache has saved is told of it.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from gateway.config.spec.limits import Bucket
-from gateway.config.spec.money import BudgetWindow, Dollars
+from gateway.config.spec.money import BudgetWindow, BudgetZone, Dollars
 from gateway.config.spec.terms import OWNED_FILES, OWNER_NAME, Base
 
 
@@ -26,9 +26,7 @@ class BudgetCeiling(Base, frozen=True):
 
     amount: Annotated[Dollars, Meta(description="US dollars.")]
     window: BudgetWindow = "month"
-    time_zone: Annotated[
-        str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])
-    ] = "UTC"
+    time_zone: BudgetZone = "UTC"
 
 
 class BudgetCeilings(Base, frozen=True):

@@ -23,6 +23,7 @@ BudgetWindow = Annotated[
         examples=["month", "rolling 30d"],
     ),
 ]
+BudgetZone = Annotated[str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])]
 ConsumerKind = Literal["key", "team", "project"]
 AlertAt = Annotated[
     tuple[Annotated[float, Meta(gt=0, le=1)], ...],
@@ -48,9 +49,7 @@ class Budget(Base, frozen=True):
 
     amount: Annotated[Dollars, Meta(description="US dollars, exact to the billionth.")]
     window: BudgetWindow = "month"
-    time_zone: Annotated[
-        str, Meta(description="Whose midnight begins a day or a month.", examples=["Europe/Berlin"])
-    ] = "UTC"
+    time_zone: BudgetZone = "UTC"
     on_exceeded: Annotated[
         Literal["reject", "cheapest"] | Downgrade,
         Meta(
