@@ -39,7 +39,9 @@ class Watch:
     )
 
     def __init__(self, exchange: Exchange, receive: Receive, body_timeout: float, *, finish: bool) -> None:
-        task = asyncio.current_task()
+        # Asked of the loop, and that once: in 3.11 each asking is a call of the system.
+        self._loop = loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         self.task: asyncio.Task[Any] = task
         self.timed_out = False
@@ -50,7 +52,6 @@ class Watch:
         self._reading = True
         self._body_timeout = body_timeout
         self._watcher: asyncio.Task[None] | None = None
-        self._loop = loop = asyncio.get_running_loop()
         self._handle = loop.call_later(WATCH_AFTER, self._fire)
 
     def body_is_here(self) -> None:

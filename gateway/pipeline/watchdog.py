@@ -35,17 +35,17 @@ class Watchdog:
         self._limit = limit
         self._kind: FaultKind = kind
         self._fired: FaultKind | None = None
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        self._loop = loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
         self.last = now = clock()
         self.waiting = True
-        self._handle = self._loop.call_later(min(limit, deadline - now), self._look)
+        self._handle = loop.call_later(min(limit, deadline - now), self._look)
 
     def expect(self, limit: float, kind: FaultKind) -> None:
         """From now on, wait `limit` seconds after each `last`. The watching task is the caller's."""
         self._limit = limit
         self._kind = kind
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self.last = now = self._clock()
         self._handle.cancel()
         self._handle = self._loop.call_later(max(0.0, min(limit, self._deadline - now)), self._look)

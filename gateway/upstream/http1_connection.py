@@ -29,19 +29,19 @@ _SURPLUS: Final = "the provider sent bytes that were not asked for"
 class Connection(asyncio.Protocol):
     """A connection and the reply that is being read from it.
 
-    idle_since: loop time of its return to the pool. reused: it has carried a reply before.
+    loop: its own. idle_since: loop time of its return to the pool. reused: it has carried a reply before.
     """
 
     __slots__ = (
-        "_barren", "_body", "_closed_by_peer", "_done", "_limit", "_loop", "_lost", "_may_return", "_parser",
+        "_barren", "_body", "_closed_by_peer", "_done", "_limit", "_lost", "_may_return", "_parser",
         "_parser_fed", "_paused", "_size", "_streamed", "_transport", "_waiter", "_without_body", "headers",
-        "idle_since", "reused", "status",
+        "idle_since", "loop", "reused", "status",
     )  # fmt: skip
 
     _transport: asyncio.Transport
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self._lost: str | None = None
         self._paused = False
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
             ended()
 
     async def _wait(self) -> None:
-        self._waiter = waiter = self._loop.create_future()
+        self._waiter = waiter = self.loop.create_future()
         try:
             await waiter
         except asyncio.CancelledError:

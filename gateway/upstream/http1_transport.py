@@ -87,14 +87,13 @@ class Http1Transport:
         without_body = request.method == "HEAD"
         connection = self._take(origin)
         if connection is not None:
-            loop = asyncio.get_running_loop()
-            asked = loop.time()
+            asked = connection.loop.time()
             try:
                 await self._ask(connection, head, rest, streamed=streamed, without_body=without_body)
             except UpstreamFault as fault:
                 # Dropped by the provider in the moment in which it was used: nobody has seen the request.
                 # A provider that thought about it first may have begun to answer, and bill.
-                stale = connection.was_closed_unread() and loop.time() - asked < GIVEN_UP_WITHIN
+                stale = connection.was_closed_unread() and connection.loop.time() - asked < GIVEN_UP_WITHIN
                 if fault.kind != "connect" or not stale:
                     raise
                 connection = None
@@ -139,7 +138,7 @@ class Http1Transport:
         if len(idle) >= IDLE_PER_ORIGIN:
             connection.abort()
             return
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         connection.idle_since = loop.time()
         connection.reused = True
         idle.append(connection)
