@@ -93,6 +93,8 @@ def stream(bench: Bench) -> Iterable[Figure]:
     seconds = bench.seconds + 2
     for name, system in in_turns(bench, {"floor": bench.floor, "ours": partial(bench.ours, 1, "gateway")}):
         url = system.server.origin + system.stream_path
+        # First tokens count from the first stream on, and a process that has just been started has no connections yet.
+        loads.streams(system.server, url, system.stream_body, STREAMS, 1)
         runs[name].append(loads.streams(system.server, url, system.stream_body, STREAMS, seconds))
         if name == "floor":
             straight = f"{bench.behind.stream.origin}/v1/chat/completions"
