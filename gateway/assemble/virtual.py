@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.config import spec as sp
+from gateway.config.time_zone import zone_of
 from gateway.config.virtual import (
     Listing,
     lists_of,
@@ -19,7 +20,6 @@ from gateway.config.virtual import (
     several,
     virtual_models,
     virtual_names,
-    zone_of,
 )
 from gateway.core.money import NANO, nano_of
 from gateway.core.trace import ConfigPath

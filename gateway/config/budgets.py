@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import tzinfo
 from decimal import Decimal
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from gateway.config.problem import Path
 from gateway.config.spec import Budget, BudgetCeiling, Spec
+from gateway.config.time_zone import zone_of
 from gateway.core.money import NANO
 from gateway.core.units import seconds
 from gateway.policy.budget import Window, rolling
@@ -55,14 +54,6 @@ def window_of(budget: Budget | BudgetCeiling) -> Window:
     zone = zone_of(budget.time_zone)
     name = budget.window if budget.time_zone == "UTC" else f"{budget.window} {budget.time_zone}"
     return Window("month" if kind == "month" else "day", name, zone)
-
-
-def zone_of(name: str) -> tzinfo:
-    """ValueError where there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"there is no time zone {name[:60]!r}") from None
 
 
 def _placed(

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of, zone_of
+from gateway.config.budgets import UNIFIED, amount_of, budgets_of, window_of
 from gateway.config.check_balance import suggest
 from gateway.config.consumers import may_be_named
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import ConsumerKind, Downgrade, Spender
 from gateway.config.subject import Rule, Subject, split_target
+from gateway.config.time_zone import zone_of
 from gateway.core.money import in_dollars
 from gateway.policy.budget import MOST
 from gateway.providers.catalog import CATALOG, detect, find_model

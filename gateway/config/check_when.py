@@ -12,12 +12,8 @@ from gateway.config.covering import RANGES, SETS, asks, range_of
 from gateway.config.problem import Path, Problem
 from gateway.config.spec import JwtIssuer, When
 from gateway.config.subject import Rule, Subject
-from gateway.config.virtual import (
-    lists_of,
-    minutes,
-    several,
-    zone_of,
-)
+from gateway.config.time_zone import zone_of
+from gateway.config.virtual import lists_of, minutes, several
 from gateway.policy.languages import LANGUAGES
 from gateway.policy.pattern import Pattern, PatternError
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -127,11 +126,3 @@ def minutes(text: str) -> tuple[int, int]:
     if start == end:
         raise ValueError("this begins when it ends, so it is never")
     return start, end
-
-
-def zone_of(name: str | None) -> ZoneInfo:
-    """A time zone by its name. ValueError where there is none of it."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"there is no time zone `{(name or '')[:60]}`") from None
