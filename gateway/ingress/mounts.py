@@ -18,8 +18,14 @@ from gateway.ingress.edge import Edge
 from gateway.ingress.paths import checked_path
 
 _ROUTER_NAME: Final = re.compile(rb"[A-Za-z0-9_-]{1,12}")
-_TWICE: Final = (b"/v1/v1/", b"/v1/v1beta/")
+_TWICE: Final = (b"v1/v1/", b"v1/v1beta/")
 """Of an SDK that puts a version before its paths, by a base URL that ends in one."""
+
+_OWN: Final = {
+    b"router": "A router's name is due here: /router/<name>/chat/completions, for example.",
+    b"admin": "The admin API is not on this port: `admin` in routers.yaml turns it on, and `admin.port` moves it.",
+}
+"""What to say of paths that are the gateway's own and are not served as they were asked for."""
 
 
 class RouteApp:
@@ -81,6 +87,8 @@ class RouterMount:
         elif app is None:
             await table.edge.refuse(scope, send, _no_router(name, table.routers))
         else:
+            if parts[3:] and parts[3].startswith(_TWICE):
+                scope = {**scope, "raw_path": b"/router/%s/%s" % (name, parts[3][len("v1/") :])}
             await app(scope, receive, send)
 
 
@@ -106,12 +114,14 @@ class UnifiedMount:
     def __init__(self, current: Callable[[], Table], *, at_root: bool) -> None:
         self._current = current
         self._at_root = at_root
+        self._front = b"/" if at_root else b"/ai/"
+        self._twice = tuple(self._front + twice for twice in _TWICE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         table = self._current()
         path = scope["raw_path"]
-        if self._at_root and path.startswith(_TWICE):
-            scope = {**scope, "raw_path": path[len("/v1") :]}
+        if path.startswith(self._twice):
+            scope = {**scope, "raw_path": self._front + path[len(self._front) + len("v1/") :]}
         await (table.at_root if self._at_root else table.unified)(scope, receive, send)
 
 
@@ -135,6 +145,8 @@ def _no_route(raw_path: bytes, name: bytes, direct: Mapping[bytes, RouteApp]) ->
 
 
 def _no_provider(name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
+    if name in _OWN:
+        return GatewayError("not_found", _OWN[name])
     text = _shown(name)
     return GatewayError(
         "provider_not_found",
@@ -145,7 +157,7 @@ def _no_provider(name: bytes, direct: Mapping[bytes, RouteApp]) -> GatewayError:
 
 def _closest(text: str, names: Mapping[bytes, RouteApp]) -> str:
     plain = {name.decode().lower(): name.decode() for name in names}
-    close = get_close_matches(text.lower(), plain, n=1)
+    close = get_close_matches(text.lower(), plain, n=1, cutoff=0.7)
     return f" Did you mean {plain[close[0]]!r}?" if close else ""
 
 

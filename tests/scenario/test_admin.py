@@ -109,7 +109,7 @@ def table(reply: Response) -> list[list[str]]:
 async def test_it_is_off_unless_the_config_says_so(serve: Serve) -> None:
     served = serve(HOUSE)
     reply = await served.client.get("/admin/api/usage")
-    assert (reply.status, reply.json()["error"]["code"]) == (404, "provider_not_found")
+    assert (reply.status, reply.json()["error"]["code"]) == (404, "not_found")
     assert await served.rewrite(HOUSE + "admin: {}")
     assert (await served.client.get("/admin/api/keys", {"host": "localhost"})).status == 200
     assert await served.rewrite(HOUSE + "admin: {port: 9000}")

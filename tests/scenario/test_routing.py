@@ -295,10 +295,13 @@ async def test_a_default_router_serves_v1(serve: Serve) -> None:
         ("/v1/v1/messages", "api.anthropic.com"),
         ("/v1/v1/models/gemini-2.5-flash:generateContent", "generativelanguage.googleapis.com"),
         ("/v1/v1beta/models/gemini-2.5-flash:generateContent", "generativelanguage.googleapis.com"),
+        ("/ai/v1/v1/messages", "api.anthropic.com"),
+        ("/ai/v1/v1beta/models/gemini-2.5-flash:generateContent", "generativelanguage.googleapis.com"),
+        ("/router/clde/v1/v1/messages", "api.anthropic.com"),
     ],
 )
 async def test_a_version_that_an_sdk_puts_behind_v1_is_the_one(serve: Serve, path: str, host: str) -> None:
-    served = serve()
+    served = serve(f"{HOUSE}  clde: {{load-balance: {{chat: {{providers: [anthropic]}}}}}}\n")
     served.upstream.on(host, ok())
     await served.client.post(path, {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [], "contents": []})
     assert served.upstream.hosts() == [host]

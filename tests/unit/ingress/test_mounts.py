@@ -77,6 +77,10 @@ async def ask(mount: str, path: bytes) -> NotedEdge:
         ("ai", b"/ai/v1/chat/completions", (b"/v1/chat/completions", "/ai", False)),
         ("v1", b"/v1/chat/completions", (b"/v1/chat/completions", "/v1", False)),
         ("v1", b"/v1beta/models", (b"/v1beta/models", "/v1", False)),
+        ("v1", b"/v1/v1/messages", (b"/v1/messages", "/v1", False)),
+        ("ai", b"/ai/v1/v1beta/models", (b"/v1beta/models", "/ai", False)),
+        ("router", b"/router/production/v1/v1/messages", (b"/v1/messages", "production", False)),
+        ("root", b"/openai/v1/v1/x", (b"/v1/v1/x", "/openai", False)),
     ],
 )
 async def test_a_route_gets_the_raw_path_below_its_mount(
@@ -101,6 +105,8 @@ async def test_a_route_gets_the_raw_path_below_its_mount(
         ("root", b"/%6fpenai/v1/x", "path_invalid", "needs no escape"),
         ("root", b"/", "provider_not_found", "Nothing is served at this path. Paths are /router/<name>/..."),
         ("root", b"/OpnAI/v1/x", "provider_not_found", "Did you mean 'openai'?"),
+        ("root", b"/router", "not_found", "/router/<name>/chat/completions"),
+        ("root", b"/admin/api/usage", "not_found", "`admin` in routers.yaml turns it on"),
         ("root", b"//openai/v1/x", "path_invalid", "empty segment"),
         ("root", b"*", "path_invalid", "unescaped"),
         ("root", b"/\xff\xfe/x", "path_invalid", "unescaped"),
