@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.app import application
 from gateway.assemble.house import assemble
 from gateway.config.check import loaded_and_checked
+from gateway.config.load import Loaded
 from gateway.gateway import Gateway
 from gateway.runtime import Runtime
 from gateway.telemetry.log import Log
@@ -98,7 +99,7 @@ class Served:
             log=Log(clock.wall, "json", "debug", self._output),
             metrics=Metrics(),
         )
-        loaded, _ = loaded_and_checked(self.path, env)
+        loaded = _loaded(self.path, env)
         house = assemble(loaded.spec, loaded.hash, self.runtime, env)
         self.gateway = Gateway(self.path, house, loaded, self.runtime, env)
         self.app = application(self.gateway)
@@ -142,6 +143,22 @@ class Served:
         assert not self.runtime.in_flight
         output = self._output.getvalue()
         assert not [key for key in KEYS.values() if key in output], "a credential is in the log"
+
+
+_kept: Final[dict[tuple[str, tuple[tuple[str, str], ...]], Loaded]] = {}
+
+
+def _loaded(path: Path, env: Mapping[str, str]) -> Loaded:
+    """What `path` says. Equal texts are read and checked once: one that names no other file says the same wherever it
+    stands, and only the paths of its own problems, of which it has none, are of elsewhere."""
+    key = path.read_text(), tuple(env.items())
+    kept = _kept.get(key)
+    if kept is not None:
+        return msgspec.structs.replace(kept, files=(path,))
+    loaded, problems = loaded_and_checked(path, env)
+    if loaded.files == (path,) and not problems:
+        _kept[key] = loaded
+    return loaded
 
 
 Serve = Callable[..., Served]
