@@ -174,7 +174,12 @@ def _request(args: argparse.Namespace) -> tuple[Call, str, bytes]:
             body["stream"] = True
     method = "GET" if path.endswith("/models") else "POST"
     encoded = b"" if method == "GET" else msgspec.json.encode(body)
-    return read_call(method, path, b"", b"application/json", encoded), path, encoded
+    try:
+        return read_call(method, path, b"", b"application/json", encoded), path, encoded
+    except GatewayError as error:
+        if error.code != "model_required" or args.request is not None:
+            raise
+        raise UsageError("--model says which model is asked for, or --request has a body that does") from None
 
 
 def _faults(text: str) -> dict[str, tuple[str, FaultKind]]:

@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         return 1
     if taken := why_not_bound(server.host, server.port):
         place = f"{server.host}:{server.port}"
-        print(f"{place} cannot be listened on: {taken}. Another port: --port. Nothing was started.", file=sys.stderr)
+        others = "Others: --port and --host (make run ARGS='--port N'), or server.port and server.host."
+        print(f"{place} cannot be listened on: {taken}. {others} Nothing was started.", file=sys.stderr)
         return 1
     if (admin := loaded.spec.admin) is not None and (why := _why_no_admin(admin, server)):
         print(f"{why} Nothing was started.", file=sys.stderr)

@@ -258,7 +258,7 @@ def test_a_list_of_models_asks_nobody(capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "status", "said"),
     [
         (("mian", "-m", "x"), 2, "did you mean 'main'?"),
-        (("main",), 1, "model_required"),
+        (("main",), 2, "--model says which model"),
         (("main", "-m", "x", "--key", "nobody"), 2, "no gateway key 'nobody'"),
         (("main", "-m", "x", "--at-fault", "openai"), 2, "openai=429"),
         (("main", "-m", "x", "--at-fault", "openai=400"), 2, "the request's own fault"),
