@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from tests.support.loopback import unused_port
 
 
 @pytest.mark.parametrize(
@@ -50,17 +51,19 @@ def test_an_address_beyond_loopback_needs_a_word_about_access(
     [
         ("{}", ["--host", "0.0.0.0"], "asks for no key"),
         ("{port: 9000}", ["--host", "0.0.0.0"], "asks for no key"),
-        ("{port: 9000}", ["--port", "9000"], "the gateway itself does (admin.port)"),
+        ("{port: FREE}", ["--port", "FREE"], "the gateway itself does (admin.port)"),
     ],
 )
 def test_options_open_no_admin_api_to_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], admin: str, options: list[str], said: str
 ) -> None:
+    free = str(unused_port())
     path = tmp_path / "routers.yaml"
     path.write_text(
-        f"auth: {{mode: open}}\nadmin: {admin}\nrouters: {{r: {{load-balance: {{chat: {{providers: [echo]}}}}}}}}\n"
+        f"server: {{port: {free}}}\nauth: {{mode: open}}\nadmin: {admin.replace('FREE', free)}\n"
+        "routers: {r: {load-balance: {chat: {providers: [echo]}}}}\n"
     )
-    assert main(["serve", str(path), *options]) == 1
+    assert main(["serve", str(path), *(option.replace("FREE", free) for option in options)]) == 1
     error = capsys.readouterr().err
     assert said in error
     assert error.endswith("Nothing was started.\n")
