@@ -60,7 +60,7 @@ def test_options_open_no_admin_api_to_others(
     free = str(unused_port())
     path = tmp_path / "routers.yaml"
     path.write_text(
-        f"server: {{port: {free}}}\nauth: {{mode: open}}\nadmin: {admin.replace('FREE', free)}\n"
+        f"server: {{port: {unused_port()}}}\nauth: {{mode: open}}\nadmin: {admin.replace('FREE', free)}\n"
         "routers: {r: {load-balance: {chat: {providers: [echo]}}}}\n"
     )
     assert main(["serve", str(path), *(option.replace("FREE", free) for option in options)]) == 1
