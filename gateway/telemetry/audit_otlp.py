@@ -96,11 +96,12 @@ class Collector:
             raise Refused(f"the collector answers {status}")
         try:
             partial = msgspec.json.decode(answer, type=_Answer).partial_success if answer else None
-        except (msgspec.MsgspecError, UnicodeError):
+            rejected = 0 if partial is None else int(partial.rejected_log_records or 0)
+        except (ValueError, RecursionError):
             # A collector that answers in another way has taken them all the same.
             return
-        if partial is not None and int(partial.rejected_log_records or 0):
-            raise Refused(f"the collector has rejected {partial.rejected_log_records} of {len(lines)} records")
+        if rejected:
+            raise Refused(f"the collector has rejected {rejected} of {len(lines)} records")
 
     def tend(self) -> None:
         return

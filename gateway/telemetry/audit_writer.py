@@ -146,6 +146,11 @@ class Writer(Generic[T]):
                 self._tell("error", "audit lines cannot be written", said(problem))
             self._trouble = f"audit lines cannot be written: {said(problem)}"
             return problem
+        except Exception as bug:
+            # Not what a place may raise, and no end of the thread: these lines are lost, the next are offered. Its
+            # words may hold what a header does.
+            self._tell("error", "audit lines cannot be written", type(bug).__name__)
+            return Refused(type(bug).__name__)
         return None
 
     def _tend(self) -> None:

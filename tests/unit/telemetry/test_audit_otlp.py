@@ -125,7 +125,13 @@ def test_what_will_never_succeed_is(status: int, server: Server, collector: Coll
         collector.write(LINES)
 
 
-@pytest.mark.parametrize("answer", [b"", b"{}", b"thanks", b'{"partialSuccess":{}}', b'{"partialSuccess":null}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"{}", b"thanks", b'{"partialSuccess":{}}', b'{"partialSuccess":null}', b"[" * 60_000,
+        b'{"partialSuccess":{"rejectedLogRecords":"few"}}', b'{"more":' + b"[" * 60_000,
+    ],
+)  # fmt: skip
 def test_any_good_answer_is_one(answer: bytes, server: Server, collector: Collector) -> None:
     server.answers = [(200, answer)]
     collector.write(LINES)

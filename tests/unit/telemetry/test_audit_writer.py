@@ -14,7 +14,7 @@ from gateway.telemetry.log import Log
 class Shop:
     """A place that does to each batch what the test says: takes it, or raises. open: it is asked at all."""
 
-    def __init__(self, *answers: OSError | None) -> None:
+    def __init__(self, *answers: Exception | None) -> None:
         self.taken: list[str] = []
         self.asked = 0
         self.closed = False
@@ -128,6 +128,20 @@ def test_what_a_place_refuses_for_ever_is_counted_and_the_next_lines_are_offered
     desk.writer.close(30)
     assert shop.taken == []
     assert desk.counts == {"failed": 1}
+
+
+def test_a_fault_of_a_place_loses_its_lines_and_ends_nothing() -> None:
+    shop = Shop(ValueError("Invalid header value b'Bearer hush'"))
+    desk = Desk(shop)
+    desk.writer.start()
+    desk.writer.put("a")
+    assert shop.called.wait(60)
+    assert desk.writer.put("b")
+    desk.writer.close(30)
+    assert shop.taken == ["b"]
+    assert desk.counts == {"failed": 1, "written": 1}
+    assert "ValueError" in desk.output.getvalue()
+    assert "hush" not in desk.output.getvalue()
 
 
 def test_a_place_that_fails_to_the_end_does_not_keep_the_process() -> None:
