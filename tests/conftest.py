@@ -31,6 +31,18 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) + 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """For `--dist loadfile`."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    # Only where there are workers: xdist may be left out.
+    from tests.support.distribution import ByNeed
+
+    config.option.loadscopereorder = False
+    return ByNeed(config, log)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Nothing of thirteen thousand tests is garbage: looking for some took a third of the time."""
