@@ -106,7 +106,8 @@ class Log:
         moment = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._style == "json":
             return msgspec.json.encode({"time": moment, "level": level, "event": event, **fields}).decode()
-        tail = "".join(f"  {name}={_plain(value)}" for name, value in fields.items())
+        # People do not miss what is empty; a machine's line always has the same members.
+        tail = "".join(f"  {name}={_plain(value)}" for name, value in fields.items() if value != "")
         return f"{moment[11:23]} {level:7} {event if event.isprintable() else _quoted(event)}{tail}"
 
 

@@ -46,7 +46,7 @@ def test_json_is_one_object_a_line() -> None:
 
 
 def test_text_is_one_line_for_people() -> None:
-    assert written({"status": 200, "code": "a b"}, style="text") == (
+    assert written({"status": 200, "caller": "", "code": "a b"}, style="text") == (
         '08:00:00.250 info    request served  status=200  code="a b"\n'
     )
 
