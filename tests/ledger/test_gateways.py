@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from typing import Final
 
 import pytest
@@ -21,10 +22,11 @@ import pytest
 from gateway.core.money import NANO
 from gateway.core.secret import Secret
 from gateway.store.ledger.postgres import PostgresLedger
-from gateway.store.ledger.protocol import Consumer, LedgerDatabase, UsageQuery
+from gateway.store.ledger.protocol import Consumer, LedgerDatabase, LedgerDown, UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
 from tests.support.postgres_server import PostgresServer, run_postgres
 from tests.support.processes import BOUND, ROOT, Program, start_gateway
+from tests.support.records import a_record
 
 BODY: Final = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hi"}]})
 WRITTEN: Final = 'gateway_ledger_rows_total{result="written"}'
@@ -154,6 +156,46 @@ def test_an_outage_of_postgresql_loses_nothing_and_fails_no_request(own_server: 
     assert {*statuses[KEY], *statuses[FREE_KEY]} == {200}
     assert requests_in(PostgresLedger(Secret("ledger", url), "here")) == asked
     assert requests_paid(PostgresLedger(Secret("ledger", url), "here")) == len(statuses[KEY])
+
+
+def fill_up(url: str) -> int:
+    """Write rows until there is room for not one more: how many."""
+
+    async def write() -> int:
+        database, written = PostgresLedger(Secret("ledger", url), "here"), 0
+        for size in (100, 1):
+            with contextlib.suppress(LedgerDown):
+                while True:
+                    rows = [a_record(number, time=now) for number in range(written, written + size)]
+                    written += await database.insert(rows)
+        await database.close()
+        return written
+
+    now = time()
+    return asyncio.run(write())
+
+
+def test_a_full_postgresql_loses_nothing_and_fails_no_request(own_server: PostgresServer, tmp_path: Path) -> None:
+    url = own_server.url()
+    with start_gateway(tmp_path, config(tmp_path, url), {"LEDGER_KEY": own_server.password}) as gateway:
+        statuses = ask(gateway, 20)
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == 20, "rows are written")
+        own_server.fill()
+        others = fill_up(url)
+        statuses += ask(gateway, 30)
+        gateway.wait_until(lambda: gateway.metric("gateway_ledger_up") == 0, "it is away")
+        statuses += ask(gateway, 30)
+        spooled = 'gateway_ledger_rows_total{result="spooled"}'
+        gateway.wait_until(lambda: gateway.metric(spooled) >= 30, "rows wait in the spool")
+        status, _, page = gateway.get("/readyz")
+        assert (status, "disk space" in page) == (200, True)
+        own_server.make_room()
+        gateway.wait_until(lambda: gateway.metric(WRITTEN) == 80, "all is written")
+        assert gateway.metric("gateway_ledger_up") == 1
+        assert gateway.metric('gateway_ledger_rows_total{result="refused"}') == 0
+    assert statuses == [200] * 80
+    assert not list((tmp_path / "spool").iterdir())
+    assert requests_in(PostgresLedger(Secret("ledger", url), "here")) == 80 + others
 
 
 def test_kill_9_loses_no_row_that_is_charged_to_somebody(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Final
 
 import asyncpg
 import pytest
 
 from gateway.core.secret import Secret
+from gateway.store.ledger import postgres as postgres_module
+from gateway.store.ledger.migrations import Migration, migrations
 from gateway.store.ledger.postgres import PostgresLedger
-from gateway.store.ledger.protocol import LedgerDown, RecordsRefused, UsageQuery
+from gateway.store.ledger.protocol import Consumer, LedgerDown, RecordsRefused, UsageQuery
 from tests.support.postgres_server import PostgresServer, run_postgres
 from tests.support.records import DAY, MIDNIGHT, a_record, records
 
@@ -142,6 +145,105 @@ async def test_a_server_that_is_stopped_is_away_and_found_again(own_server: Post
     assert await database.insert(given) == 20
     (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
     assert total.requests == 30
+    await database.close()
+
+
+RAISED: Final = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'as it comes' USING ERRCODE = '{}';
+END $$;
+CREATE TRIGGER refusing BEFORE INSERT ON ledger_rows FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+AWAY: Final = (
+    "08006", "25006", "40001", "40P01", "42501", "53000", "53100", "53200", "53300", "53400", "55P03", "57014", "57P01",
+    "57P03", "58000", "58030", "58P01", "XX000", "XX001",
+)  # fmt: skip
+OF_A_ROW: Final = ("22003", "22021", "22P05", "23502", "23514", "54000")
+
+
+@pytest.mark.parametrize("codes", [AWAY, OF_A_ROW], ids=["of the server", "of a row"])
+async def test_what_the_server_raises_is_of_a_row_or_of_itself(postgres_url: str, codes: tuple[str, ...]) -> None:
+    """A row that is refused is set aside: that must befall none because of the server."""
+    database = ledger(postgres_url)
+    await database.insert(records(2))
+    other = await asyncpg.connect(postgres_url)
+    for code in codes:
+        await other.execute(RAISED.format(code))
+        with pytest.raises(LedgerDown if codes is AWAY else RecordsRefused) as raised:
+            await database.insert(records(5))
+        cause = raised.value.__cause__
+        assert isinstance(cause, asyncpg.PostgresError)
+        assert cause.sqlstate == code
+        await other.execute("DROP FUNCTION refuse CASCADE")
+    assert await database.insert(records(5)) == 3
+    await other.close()
+    await database.close()
+
+
+async def test_what_fails_beside_rows_refuses_none(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that does not fit what is there, a partition that overlaps one, a name that no text can hold."""
+    broken = Migration(2, "0002_broken", "SELECT 1 / 0")
+    database = ledger(postgres_url)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_module, "migrations", lambda kind: (*migrations(kind), broken))
+        with pytest.raises(LedgerDown, match="division by zero"):
+            await database.insert(records(2))
+    await database.insert(records(2))
+    other = await asyncpg.connect(postgres_url)
+    await other.execute("CREATE TABLE theirs (LIKE ledger_rows INCLUDING ALL)")
+    times = "FROM ('2026-12-20 00:00+00') TO ('2027-01-01 00:00+00')"
+    await other.execute(f"ALTER TABLE ledger_rows ATTACH PARTITION theirs FOR VALUES {times}")
+    with pytest.raises(LedgerDown, match="overlap"):
+        await database.insert([a_record(9, time=MIDNIGHT - 40 * DAY)])
+    with pytest.raises(LedgerDown):
+        await database.balance(Consumer("key", "nul \0"))
+    await other.close()
+    await database.close()
+
+
+async def test_a_server_that_takes_no_writes_is_looked_for_anew(postgres_url: str) -> None:
+    """After a failover the address may be that of another."""
+    database, given = ledger(postgres_url), records(20)
+    await database.insert(given[:10])
+    other = await asyncpg.connect(postgres_url)
+    name = await other.fetchval("SELECT current_database()")
+    await other.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    # It goes for connections that come after it.
+    mine = "application_name = 'router-gateway' AND datname = current_database()"
+    await other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")
+    for _ in range(3):
+        with pytest.raises(LedgerDown):
+            await database.insert(given)
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 10
+    await other.execute("SET default_transaction_read_only = off")
+    await other.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert await database.insert(given) == 10
+    await other.close()
+    await database.close()
+
+
+async def test_a_full_server_is_away_until_there_is_room(own_server: PostgresServer) -> None:
+    database, given = ledger(own_server.url()), records(6000, time=MIDNIGHT)
+    await database.insert(given[:100])
+    await asyncio.to_thread(own_server.fill)
+
+    async def go_on() -> None:
+        for start in range(100, 6000, 100):
+            await database.insert(given[start : start + 100])
+
+    for _ in range(2):
+        with pytest.raises(LedgerDown, match=r"could not extend file (?s:.*)free disk space"):
+            await go_on()
+    (before,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert 100 < before.requests < 6000
+    await asyncio.to_thread(own_server.make_room)
+    assert sum([await database.insert(given[start : start + 1000]) for start in range(0, 6000, 1000)]) == (
+        6000 - before.requests
+    )
+    (after,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert after.requests == 6000
     await database.close()
 
 

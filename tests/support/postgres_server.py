@@ -72,7 +72,7 @@ class PostgresServer:
         word.chmod(0o644)
         self._call(
             "initdb", "--auth=scram-sha-256", "--encoding=utf8", "--no-sync", "--locale=C", "-U", "gateway",
-            f"--pwfile={word}", "-D", self._cluster,
+            f"--pwfile={word}", "--wal-segsize=1", "-D", self._cluster,
         )  # fmt: skip
 
     def url(self, database: str = "postgres") -> str:
@@ -118,9 +118,28 @@ class PostgresServer:
         self._end(signal.SIGKILL)
         assert not psutil.wait_procs(others, BOUND)[1], self.output()
 
+    def fill(self) -> None:
+        """No file of it grows beyond a mebibyte and a half page, as on a disk without room; that of its log does not
+        have to. `make_room` ends it."""
+        self._bound_files(str(2**20 + 4096))
+
+    def make_room(self) -> None:
+        self._bound_files("unlimited")
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _bound_files(self, size: str) -> None:
+        program = shutil.which("prlimit")
+        if program is None:
+            pytest.skip("there is no prlimit to bound the server's files with")
+        for process in (psutil.Process(self.pid), *psutil.Process(self.pid).children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                # Whoever writes behind the others goes on: what fails there is tried again, and no answer to anybody.
+                if process.pid == self.pid or "gateway" in process.cmdline()[0].split(" "):
+                    command = [program, f"--pid={process.pid}", f"--fsize={size}:"]
+                    subprocess.run(command, check=True, user=self._uid, group=self._gid)
 
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -42,8 +42,8 @@ class Bringer:
         for start in range(0, len(rows), CHUNK):
             await self._insert(rows[start : start + CHUNK])
 
-    async def replay(self, orphan: Orphan) -> None:
-        """A segment of the spool, which is deleted then."""
+    async def replay(self, orphan: Orphan, taken: Callable[[], None]) -> None:
+        """A segment of the spool, which is deleted then. taken: told each time when the database has written of it."""
         batches = orphan.batches(CHUNK)
         while True:
             found = await asyncio.to_thread(next, batches, None)
@@ -58,25 +58,26 @@ class Bringer:
                     "rows in the ledger's spool are damaged and were set aside",
                     {"file": orphan.path.name, "lines": len(damaged)},
                 )
-            await self._insert(records)
+            if await self._insert(records):
+                taken()
             self._count("replayed", len(records))
         orphan.delete()
 
-    async def _insert(self, rows: Sequence[Record]) -> None:
+    async def _insert(self, rows: Sequence[Record]) -> int:
+        """How many were new."""
         if not rows:
-            return
+            return 0
         try:
             new = await self._database.insert(rows)
         except RecordsRefused as refused:
             if len(rows) > 1:
                 middle = len(rows) // 2
-                await self._insert(rows[:middle])
-                await self._insert(rows[middle:])
-                return
+                return await self._insert(rows[:middle]) + await self._insert(rows[middle:])
             self._count("refused", 1)
             self._spool.put_aside("refused", [framed(rows[0])])
             self._tell("error", "the ledger refuses a row", {"id": rows[0].id, "error": str(refused)})
-            return
+            return 0
         self._count("written", new)
         if new < len(rows):
             self._count("duplicate", len(rows) - new)
+        return new

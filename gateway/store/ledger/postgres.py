@@ -63,10 +63,9 @@ _STEP: Final = 5000
 _PAGE: Final = 500
 _KEPT_WAITING: Final = "SET LOCAL lock_timeout = '2s'"
 _PARTITIONS: Final = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'ledger_rows'::regclass"
-_REFUSALS: Final = (
-    asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
-    asyncpg.exceptions.UntranslatableCharacterError,
-)  # fmt: skip
+_REFUSALS: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What is said of a row. All else is said of the server, such as that its disk is full (class 53)."""
+_TAKES_NO_WRITES: Final = asyncpg.ReadOnlySQLTransactionError
 
 
 class PostgresLedger:
@@ -95,9 +94,8 @@ class PostgresLedger:
 
     async def migrate(self) -> tuple[str, ...]:
         async with self._lock, self._mapped():
-            connection = self._writer or await self._connect()
-            applied = await _migrate(connection)
-            self._writer, self._migrated = connection, True
+            applied = await _migrate(await self._writing())
+            self._migrated = True
             return applied
 
     async def insert(self, records: Sequence[Record]) -> int:
@@ -108,11 +106,14 @@ class PostgresLedger:
 
         async def insert(connection: asyncpg.Connection) -> int:
             try:
-                return int(await connection.fetchval(INSERT, batch, timeout=self._timeout))
+                return await self._insert(connection, batch)
             except asyncpg.CheckViolationError:
                 # No partition for a time: the first row of a month that nobody has prepared.
                 await _make(connection, partitions_of(record.time for record in records))
-                return int(await connection.fetchval(INSERT, batch, timeout=self._timeout))
+            try:
+                return await self._insert(connection, batch)
+            except asyncpg.CheckViolationError as error:
+                raise _refusal(error) from error
 
         return await self._write(insert)
 
@@ -202,16 +203,26 @@ class PostgresLedger:
         missing = tuple(step.name for step in steps if step.name not in applied)
         return LedgerStatus(self._place, applied, missing, int(requests), oldest, int(size))
 
+    async def _insert(self, connection: asyncpg.Connection, batch: str) -> int:
+        try:
+            return int(await connection.fetchval(INSERT, batch, timeout=self._timeout))
+        except asyncpg.CheckViolationError:
+            raise
+        except asyncpg.ProgramLimitExceededError as error:
+            # A row may be too long for an index. But a server that has used up its transactions says the same of all.
+            await connection.execute("SELECT pg_current_xact_id()")
+            raise _refusal(error) from error
+        except _REFUSALS as error:
+            raise _refusal(error) from error
+
     async def _balances(self, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
         found = await self._read(*balances_statement(POSTGRESQL, kind, name))
         return tuple(balance_of(tuple(row)) for row in found)
 
     async def _write(self, ask: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """On the connection that writes, made anew when there is none."""
+        """On the connection that writes, when there are tables to write to."""
         async with self._lock, self._mapped():
-            connection = self._writer
-            if connection is None or connection.is_closed():
-                connection = self._writer = await self._connect()
+            connection = await self._writing()
             if not self._migrated:
                 await _migrate(connection)
                 self._migrated = True
@@ -233,13 +244,16 @@ class PostgresLedger:
                 found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
                 return found
 
-    async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
-            self._dsn.reveal(),
-            timeout=self._timeout,
-            command_timeout=self._timeout * 10,
-            server_settings={"application_name": "router-gateway"},
-        )
+    async def _writing(self) -> asyncpg.Connection:
+        """The connection that writes, made anew when there is none."""
+        if self._writer is None or self._writer.is_closed():
+            self._writer = await asyncpg.connect(
+                self._dsn.reveal(),
+                timeout=self._timeout,
+                command_timeout=self._timeout * 10,
+                server_settings={"application_name": "router-gateway"},
+            )
+        return self._writer
 
     async def _disconnect(self) -> None:
         connection, self._writer = self._writer, None
@@ -249,18 +263,22 @@ class PostgresLedger:
 
     @contextlib.asynccontextmanager
     async def _mapped(self) -> AsyncIterator[None]:
-        """What the library raises, as LedgerDown or RecordsRefused."""
+        """What the library raises, as LedgerDown."""
         try:
             yield
-        except _REFUSALS as error:
-            raise RecordsRefused(f"{type(error).__name__} {getattr(error, 'sqlstate', '')}") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError) as error:
-            # After a time-out or a broken connection it is not known what the server does: begin anew.
+            # After a time-out or a broken connection it is not known what the server does, and one that takes no writes
+            # is no longer the one that was connected to: begin anew.
             writer = self._writer
-            if writer is not None and (writer.is_closed() or not isinstance(error, asyncpg.PostgresError)):
+            stays = isinstance(error, asyncpg.PostgresError) and not isinstance(error, _TAKES_NO_WRITES)
+            if writer is not None and (writer.is_closed() or not stays):
                 self._writer = None
                 writer.terminate()
             raise LedgerDown(f"{self._place}: {str(error)[:200] or type(error).__name__}") from error
+
+
+def _refusal(error: asyncpg.PostgresError) -> RecordsRefused:
+    return RecordsRefused(f"{type(error).__name__} {getattr(error, 'sqlstate', '')}")
 
 
 async def _nothing(connection: asyncpg.Connection) -> None:

@@ -60,6 +60,7 @@ _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
     UnicodeError, msgspec.EncodeError,
 )  # fmt: skip
+"""What is said of a row. All else is said of the file, such as that its disk is full."""
 
 
 class SqliteLedger:
@@ -170,9 +171,7 @@ class _Thread:
                 connection = self._connection = _connect(self._path)
                 self.prepared += self._prepare(connection)
             return ask(connection)
-        except _REFUSALS as error:
-            raise RecordsRefused(f"{type(error).__name__}: {error}") from error
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
             # The file may have been replaced or come back: the next call begins anew.
             self._disconnect()
             raise LedgerDown(f"{self._path}: {error}") from error
@@ -251,14 +250,17 @@ def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
     if not records:
         connection.execute("SELECT 1 FROM ledger_rows LIMIT 1").fetchone()
         return 0
-    with _transaction(connection):
-        new = records
-        if insert_rows(connection, records) < len(records):
-            # Some were there: which ones is asked only then, which is after an outage.
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            new = insert_singly(connection, records)
-        add_totals(connection, new)
+    try:
+        with _transaction(connection):
+            new = records
+            if insert_rows(connection, records) < len(records):
+                # Some were there: which ones is asked only then, which is after an outage.
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
+                new = insert_singly(connection, records)
+            add_totals(connection, new)
+    except _REFUSALS as error:
+        raise RecordsRefused(f"{type(error).__name__}: {error}") from error
     return len(new)
 
 

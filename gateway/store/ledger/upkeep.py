@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.store.ledger.bringing import Tell
-from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, RecordsRefused
+from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown
 
 EVERY: Final = 3600.0
 AGAIN: Final = 60.0
@@ -26,7 +26,7 @@ async def tend_forever(
                 deleted = await database.retain(now - retention)
                 if deleted:
                     tell("info", "old rows of the ledger were deleted", {"rows": deleted})
-        except (LedgerDown, RecordsRefused) as down:
+        except LedgerDown as down:
             tell("warning", "the ledger could not be tended", {"error": str(down)})
             await asyncio.sleep(AGAIN)
         else:

@@ -376,11 +376,12 @@ class LedgerWriter:
             # Whoever asks whether it is back needs something to ask with.
             self._seal_spill()
             await self.database.insert(())
-            self._rose()
         with contextlib.closing(self._spool.orphans()) as orphans:
             for orphan in orphans:
-                await self._bringer.replay(orphan)
+                # One that is full answers, and writes nothing.
+                await self._bringer.replay(orphan, self._rose)
                 self._spool_trouble = None
+        self._rose()
         self._reach.behind_since = 0.0
 
     def _fell(self, down: LedgerDown) -> None:

@@ -22,12 +22,14 @@ PLAIN, CHARGED = an_exchange(), an_exchange(charged=True)
 
 
 class Switched(SqliteLedger):
-    """A ledger that can be away, or keep silent. batches: how many rows each insert brought."""
+    """A ledger that can be away, keep silent, or have room for some ids alone. batches: how many rows each insert
+    brought."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.is_away = False
         self.is_silent = False
+        self.room_for: set[str] | None = None
         self.batches: list[int] = []
 
     async def insert(self, records: Sequence[Record]) -> int:
@@ -35,6 +37,8 @@ class Switched(SqliteLedger):
             await asyncio.Event().wait()
         if self.is_away:
             raise LedgerDown("it was switched off")
+        if self.room_for is not None and not self.room_for.issuperset(record.id for record in records):
+            raise LedgerDown("no room is left")
         self.batches.append(len(records))
         return await super().insert(records)
 
@@ -145,6 +149,26 @@ async def test_rows_wait_in_the_spool_while_the_database_is_away(tmp_path: Path)
         assert desk.gauge("gateway_ledger_lag_seconds") == 0
         assert desk.files() == []
         assert desk.told == ["the ledger is away", "the ledger is back"]
+
+
+async def test_a_database_that_is_full_is_away_until_it_writes(tmp_path: Path) -> None:
+    """It answers, and knows rows that it has: neither means that it is back."""
+    given = records(2000)
+    async with at_work(Desk(tmp_path, queue=10_000)) as desk:
+        desk.database.room_for = {record.id for record in given[:1000]}
+        # Those of them that are written before room runs out.
+        await desk.database.insert(given[:1000])
+        desk.write(given)
+        for _ in range(60):
+            await asyncio.sleep(1.0)
+            assert desk.gauge("gateway_ledger_up") == 0
+        assert desk.told == ["the ledger is away"]
+        assert desk.database.batches.count(0) < 20, "it is asked every five seconds by then"
+        desk.database.room_for = None
+        await asyncio.sleep(6.0)
+        assert desk.told == ["the ledger is away", "the ledger is back"]
+        assert await desk.kept() == given
+        assert (desk.counts["dropped"], desk.counts["refused"], desk.files()) == (0, 0, [])
 
 
 async def test_an_outage_without_requests_ends_by_itself(tmp_path: Path) -> None:
