@@ -137,9 +137,9 @@ class UpstreamFault(Exception):
     """What one attempt ran into. Adapters raise only this.
 
     status: the upstream's HTTP status, 0 where there was none. retry_after: seconds from now, as
-    the upstream asked. reply: the upstream's own error reply (status, content type, body), kept
-    so that it can be handed to a client of the same dialect. message: the provider's own words,
-    or what broke; never a credential. told: the provider's own error event has gone to the client.
+    the upstream asked. content_type, body: the upstream's own error reply, kept so that it can be
+    handed to a client of the same dialect. message: the provider's own words, or what broke; never
+    a credential. told: the provider's own error event has gone to the client.
     """
 
     def __init__(

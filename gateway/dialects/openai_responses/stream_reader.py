@@ -49,7 +49,7 @@ from gateway.dialects.openai_words import UNREADABLE, kind_hint, says_error
 
 
 class _Event(msgspec.Struct):
-    """Any event. delta: what is more; text, refusal, arguments, input: the whole of it, in the event that ends it."""
+    """Any event. delta: what is more; text, refusal, arguments: the whole of it, in the event that ends it."""
 
     type: str | None = None
     item_id: str | None = None

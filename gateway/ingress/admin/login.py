@@ -50,7 +50,7 @@ ANYBODY: Final = Bearer("", "write")
 
 
 class Login:
-    """The keys of one config. monotonic: seconds; wall: Unix seconds. failures: how often which address was wrong."""
+    """The keys of one config. wall: Unix seconds. failures: how often which address was wrong."""
 
     def __init__(self, settings: AdminSettings, pepper: str | None, wall: Callable[[], float], failures: Failures):
         self._plain: dict[bytes, Bearer] = {}
