@@ -91,9 +91,9 @@ async def dry_run(
     optimize_for: str = "",
 ) -> Outcome:
     """Decide one request. route: the name of a router, `/ai`, or `/` and the name of a provider. request: method, path
-    and body. key: the name of the gateway key that is asked with, `` for somebody who may do everything. faults: by provider, what it has run into.
-    assume_keys: providers without keys get one. optimize_for: what the client would rather have.
-    LookupError for a route or a provider that is not there."""
+    and body. key: the name of the gateway key that is asked with, `` for somebody who may do everything. faults: by
+    provider, what it has run into. assume_keys: providers without keys get one. optimize_for: what the client would
+    rather have. LookupError for a route or a provider that is not there."""
     faults = faults or {}
     judged = {name: verdict(kind, RetryPolicy()) for name, kind in faults.items()}
     runtime = _DryRuntime(clock, frozenset(name for name, found in judged.items() if found.blame_breaker))
