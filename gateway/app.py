@@ -170,28 +170,24 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
         if above is not None:
             # A worker whose main process was killed has nobody who would ever tell it to stop.
             loop.add_reader(above, leave)
-        await gateway.house.stores.open()
-        for sink in gateway.house.sinks:
-            await sink.open()
-        gateway.fetch_keys()
-        listener = _admin_listener(gateway)
-        if listener is not None:
-            await listener.open()
-        start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
-        if snapshots is not None:
-            start(_write_snapshots(snapshots, ops))
-        try:
-            yield
-        finally:
-            for task in list(tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if snapshots is not None:
-                snapshots.write(ops.samples())
+        async with contextlib.AsyncExitStack() as ends:
+            # In this order from the last to the first, whichever of them fails, and also when the start does.
+            ends.push_async_callback(gateway.runtime.close)
+            ends.push_async_callback(gateway.admin_ledger.close)
+            await gateway.house.stores.open()
+            for sink in gateway.house.sinks:
+                await sink.open()
+            gateway.fetch_keys()
+            listener = _admin_listener(gateway)
             if listener is not None:
-                await listener.close()
-            await gateway.admin_ledger.close()
-            await gateway.runtime.close()
+                await listener.open()
+                ends.push_async_callback(listener.close)
+            if snapshots is not None:
+                ends.callback(_write_snapshot, snapshots, ops)
+                start(_write_snapshots(snapshots, ops))
+            ends.push_async_callback(_end, tasks)
+            start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
+            yield
 
     app = Application(
         routes=[
@@ -223,9 +219,19 @@ def _spare_collector() -> None:
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
 
 
+async def _end(tasks: set[asyncio.Task[object]]) -> None:
+    for task in list(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
     while True:
-        # A full disk must not end it: the next one may fit.
-        with contextlib.suppress(OSError):
-            snapshots.write(ops.samples())
+        _write_snapshot(snapshots, ops)
         await asyncio.sleep(_SNAPSHOT_EVERY)
+
+
+def _write_snapshot(snapshots: Snapshots, ops: Ops) -> None:
+    # A full disk must not end anything: the next one may fit.
+    with contextlib.suppress(OSError):
+        snapshots.write(ops.samples())
