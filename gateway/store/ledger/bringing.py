@@ -1,17 +1,18 @@
 """Rows on their way into the database, from memory or from the spool.
 
-Law: a row that the database will not have, or a line that cannot be read, is counted and set aside, and keeps no other
-from being written. Whether the database is away is for others to mind: LedgerDown passes through.
+Laws: a row that the database will not have, or a line that is damaged, is counted and set aside, and keeps no other
+from being written. Whether the database is away is for others to mind: LedgerDown passes through, and a fault that
+nobody thought of becomes one, so that it is told and tried again and ends nobody's task.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Literal
 
 from gateway.core.record import Record
-from gateway.store.ledger.protocol import LedgerDatabase, RecordsRefused
+from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, RecordsRefused
 from gateway.store.ledger.spool import Orphan, Spool, framed
 
 Result = Literal[
@@ -36,6 +37,14 @@ class Bringer:
         self._tell = tell
         self._count = count
 
+    async def open(self) -> None:
+        """Connect and migrate. LedgerDown."""
+        await _asked(self._database.open())
+
+    async def ask(self) -> None:
+        """Whether it can be reached, by giving it no row. LedgerDown where it cannot."""
+        await _asked(self._database.insert(()))
+
     async def bring(self, rows: Sequence[Record]) -> None:
         """All of them, those apart that the database will not have. LedgerDown: some may be there, and none is harmed
         by being brought again."""
@@ -43,7 +52,8 @@ class Bringer:
             await self._insert(rows[start : start + CHUNK])
 
     async def replay(self, orphan: Orphan, taken: Callable[[], None]) -> None:
-        """A segment of the spool, which is deleted then. taken: told each time when the database has written of it."""
+        """A segment of the spool, which is deleted then. taken: told each time when the database has written of it.
+        LedgerDown, or SpoolFull where the file cannot be used."""
         batches = orphan.batches(CHUNK)
         while True:
             found = await asyncio.to_thread(next, batches, None)
@@ -69,6 +79,8 @@ class Bringer:
             return 0
         try:
             new = await self._database.insert(rows)
+        except LedgerDown:
+            raise
         except RecordsRefused as refused:
             if len(rows) > 1:
                 middle = len(rows) // 2
@@ -77,7 +89,18 @@ class Bringer:
             self._spool.put_aside("refused", [framed(rows[0])])
             self._tell("error", "the ledger refuses a row", {"id": rows[0].id, "error": str(refused)})
             return 0
+        except Exception as bug:
+            raise LedgerDown(repr(bug)) from bug
         self._count("written", new)
         if new < len(rows):
             self._count("duplicate", len(rows) - new)
         return new
+
+
+async def _asked(answer: Awaitable[object]) -> None:
+    try:
+        await answer
+    except LedgerDown:
+        raise
+    except Exception as failure:
+        raise LedgerDown(repr(failure)) from failure

@@ -31,7 +31,7 @@ _decode: Final = msgspec.json.Decoder(Record).decode
 
 
 class SpoolFull(Exception):
-    """There is no room, or the folder cannot be written. The message is for operators."""
+    """There is no room, or the folder or a file of it cannot be used. The message is for operators."""
 
 
 class Segment:
@@ -50,29 +50,26 @@ class Segment:
         with self._lock:
             if self._descriptor < 0:
                 raise SpoolFull(f"{self.path.parent}: the segment has ended")
-            try:
+            with _as_full(self.path.parent):
                 written = os.write(self._descriptor, lines)
-            except OSError as error:
-                raise SpoolFull(f"{self.path.parent}: {error.strerror}") from error
-            if written < len(lines):
-                os.ftruncate(self._descriptor, self.size)
-                raise SpoolFull(f"{self.path.parent}: no space is left")
+                if written < len(lines):
+                    os.ftruncate(self._descriptor, self.size)
+                    raise SpoolFull(f"{self.path.parent}: no space is left")
             self.size += written
         return written
 
     def sync(self) -> None:
-        """Write through to the disk, which is what outlives the machine."""
-        # Of a copy, so that nobody who appends waits for the disk.
-        with self._lock:
-            if self._descriptor < 0:
-                return
-            copy = os.dup(self._descriptor)
-        try:
-            os.fsync(copy)
-        except OSError as error:
-            raise SpoolFull(f"{self.path.parent}: {error.strerror}") from error
-        finally:
-            os.close(copy)
+        """Write through to the disk, which is what outlives the machine. SpoolFull when that failed."""
+        with _as_full(self.path.parent):
+            # Of a copy, so that nobody who appends waits for the disk.
+            with self._lock:
+                if self._descriptor < 0:
+                    return
+                copy = os.dup(self._descriptor)
+            try:
+                os.fsync(copy)
+            finally:
+                os.close(copy)
 
     def seal(self) -> None:
         """Leave it to whoever replays."""
@@ -82,9 +79,12 @@ class Segment:
                 os.close(descriptor)
 
     def discard(self) -> None:
-        """Its rows are in the database."""
-        self.path.unlink(missing_ok=True)
-        self.seal()
+        """Its rows are in the database. SpoolFull when the file cannot be removed: then whoever replays finds it."""
+        try:
+            with _as_full(self.path.parent):
+                self.path.unlink(missing_ok=True)
+        finally:
+            self.seal()
 
 
 class Spool:
@@ -102,7 +102,7 @@ class Spool:
         """A segment that nobody else touches. SpoolFull when there is no room."""
         if self.size() >= self._most:
             raise SpoolFull(f"{self._folder} holds {self._most} bytes, which is `ledger.max-spool`")
-        try:
+        with _as_full(self._folder):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             while True:
                 self._serial += 1
@@ -112,8 +112,6 @@ class Spool:
                 if _lock(descriptor):
                     return Segment(path, descriptor)
                 os.close(descriptor)
-        except OSError as error:
-            raise SpoolFull(f"{self._folder}: {error.strerror}") from error
 
     def size(self) -> int:
         """Bytes, of all processes."""
@@ -170,10 +168,10 @@ class Orphan:
         self._descriptor = descriptor
 
     def batches(self, size: int) -> Iterator[tuple[list[Record], list[bytes]]]:
-        """So many rows at a time, and the lines among them that cannot be read."""
+        """So many rows at a time, and the lines among them that are damaged. SpoolFull when the file cannot be read."""
         records: list[Record] = []
         damaged: list[bytes] = []
-        with open(self._descriptor, "rb", closefd=False) as lines:
+        with _as_full(self.path), open(self._descriptor, "rb", closefd=False) as lines:
             for line in lines:
                 record = unframed(line)
                 if record is not None:
@@ -187,8 +185,18 @@ class Orphan:
             yield records, damaged
 
     def delete(self) -> None:
-        """All of it is in the database."""
-        self.path.unlink(missing_ok=True)
+        """All of it is in the database. SpoolFull when the file cannot be removed: it will be found again."""
+        with _as_full(self.path):
+            self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _as_full(place: Path) -> Iterator[None]:
+    """What the system will not do, in words for operators."""
+    try:
+        yield
+    except OSError as error:
+        raise SpoolFull(f"{place}: {error.strerror}") from error
 
 
 def framed(record: Record) -> bytes:

@@ -1,9 +1,9 @@
 """The sink that writes records to the ledger, behind the requests.
 
-Lives here: what waits in memory, when a batch goes to the database, and what becomes of it when that is away. A request
-pays for one append to a list. Laws: a row is brought until it is in the database, in the spool, or counted as lost; the
-row of an exchange that is charged to somebody is on disk before its request is over; one row that the database will not
-have keeps no other from being written.
+Lives here: what waits in memory, when a batch goes to the database, and what becomes of it when that is away; how it
+gets to disk is said in spill.py. A request pays for one append to a list. Laws: a row is brought until it is in the
+database, in the spool, or counted as lost; the row of an exchange that is charged to somebody is on disk before its
+request is over; one row that the database will not have keeps no other from being written.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import Task
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Final
 
 from gateway.core.exchange import Exchange
 from gateway.core.record import Record
+from gateway.store.ledger.batch import Batch
 from gateway.store.ledger.bringing import Bringer, Result, Tell
 from gateway.store.ledger.fitting import fitted, is_clamped
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown
 from gateway.store.ledger.reach import Reach
-from gateway.store.ledger.spool import Segment, Spool, SpoolFull
+from gateway.store.ledger.spill import Spill
+from gateway.store.ledger.spool import Spool, SpoolFull
 from gateway.store.ledger.upkeep import tend_forever
 
 CLOSE_WITHIN: Final = 5.0
@@ -31,26 +33,6 @@ _OPEN_WITHIN: Final = 2.0
 """Seconds that the start of a process waits for the database."""
 _SLOW: Final = 1.0
 """Seconds that rows stay in memory alone while the database does not answer."""
-
-
-class _Batch:
-    """rows: to be brought. fit: so many of them are known to fit into columns. safe: the ids of those that are on disk
-    already. segment: where, if in its own. keeps: the segment has rows that are not among these. began: clock seconds
-    of the first row."""
-
-    __slots__ = ("began", "fit", "keeps", "rows", "safe", "segment")
-
-    def __init__(self) -> None:
-        self.began = 0.0
-        self.rows: list[Record] = []
-        self.fit = 0
-        self.safe: set[str] = set()
-        self.segment: Segment | None = None
-        self.keeps = False
-
-    def loose(self) -> list[Record]:
-        """What is in memory alone."""
-        return [row for row in self.rows if row.id not in self.safe] if self.safe else self.rows
 
 
 class LedgerWriter:
@@ -83,12 +65,10 @@ class LedgerWriter:
         self._tell = tell
         self._count = count
         self._bringer = Bringer(database, spool, tell, count)
-        self._next = _Batch()
-        self._in_hand: dict[int, _Batch] = {}
+        self._next = Batch()
+        self._in_hand: dict[int, Batch] = {}
         self._waiting = 0
         self.is_full = False
-        self._spill: Segment | None = None
-        self._putting = asyncio.Lock()
         self._filled = asyncio.Event()
         self._pressed = asyncio.Event()
         self._room = asyncio.Event()
@@ -96,7 +76,8 @@ class LedgerWriter:
         self._closing = asyncio.Event()
         self._closed = False
         self._reach = Reach(monotonic, tell)
-        self._spool_trouble: str | None = None
+        self._spill = Spill(spool, tell, self._replay.set)
+        self._failure: str | None = None
         self._lost = 0
         self._tasks: list[Task[None]] = []
 
@@ -107,6 +88,8 @@ class LedgerWriter:
             tend_forever(self.database, self._retention, self._wall, self._tell),
         )  # fmt: skip
         self._tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+        for task in self._tasks:
+            task.add_done_callback(self._note_end)
         opening = asyncio.get_running_loop().create_task(self._open())
         self._tasks.append(opening)
         await asyncio.wait((opening,), timeout=_OPEN_WITHIN)
@@ -117,7 +100,9 @@ class LedgerWriter:
         is_safe = False
         if exchange.charged:
             record = self._fitted(record)
-            is_safe = self._protect(batch, record)
+            is_safe = self._spill.protect(batch, record)
+            if not is_safe:
+                self._count("unprotected", 1)
         if self._waiting >= self._queue and (self._drops or self._closed):
             if is_safe:
                 batch.keeps = True
@@ -156,17 +141,20 @@ class LedgerWriter:
             try:
                 await self._put_away(batch)
             except SpoolFull:
-                self._lose(len(batch.rows))
+                self._lose(len(batch.loose()))
         self._in_hand.clear()
         self._leave(self._waiting)
-        self._seal_spill()
+        self._spill.seal()
         with contextlib.suppress(LedgerDown, TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.database.close()
 
     def trouble(self) -> str | None:
-        if self._spool_trouble is not None:
-            return f"the ledger's spool takes no rows: {self._spool_trouble}"
+        if self._failure is not None:
+            return f"the ledger's writer has failed, restart the gateway: {self._failure}"
+        trouble = self._spill.trouble()
+        if trouble is not None:
+            return trouble
         if self._reach.down is not None:
             return f"the ledger is away, rows wait in the spool: {self._reach.down}"
         aside = self._spool.set_aside()
@@ -204,41 +192,32 @@ class LedgerWriter:
             self._count("clamped", 1)
         return row
 
-    def _fit(self, batch: _Batch) -> None:
+    def _fit(self, batch: Batch) -> None:
         """Not when a row comes, which is on the path of its request: many at once take half the time."""
         batch.rows[batch.fit :] = map(self._fitted, batch.rows[batch.fit :])
         batch.fit = len(batch.rows)
 
-    def _protect(self, batch: _Batch, row: Record) -> bool:
-        """Write a row through to the system, at once."""
-        try:
-            segment = self._spill or batch.segment
-            if segment is None:
-                segment = batch.segment = self._spool.begin()
-            segment.append((row,))
-        except SpoolFull as full:
-            self._count("unprotected", 1)
-            self._spool_failed(full)
-            return False
-        batch.safe.add(row.id)
-        self._spool_trouble = None
-        return True
-
-    def _take(self) -> _Batch:
-        batch, self._next = self._next, _Batch()
+    def _take(self) -> Batch:
+        batch, self._next = self._next, Batch()
         self._fit(batch)
         self._filled.clear()
         self._in_hand[id(batch)] = batch
         return batch
 
-    def _end(self, batch: _Batch) -> None:
+    def _end(self, batch: Batch) -> None:
         """Its rows are where they belong."""
         self._in_hand.pop(id(batch), None)
         self._leave(len(batch.rows))
 
+    def _note_end(self, task: Task[None]) -> None:
+        """None of the tasks ends before it is told to, but by a fault of the gateway's own."""
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._failure = repr(bug)
+            self._tell("error", "the ledger's writer has failed", {"error": repr(bug)})
+
     async def _open(self) -> None:
         try:
-            await self.database.open()
+            await self._bringer.open()
         except LedgerDown as down:
             self._fell(down)
         self._replay.set()
@@ -249,11 +228,13 @@ class LedgerWriter:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._window):
                     await self._closing.wait()
+            # What came while the batch before was written is still to be taken.
+            is_last = self._closing.is_set()
             await self._bring(self._take())
-            if self._closing.is_set():
+            if is_last:
                 return
 
-    async def _bring(self, batch: _Batch) -> None:
+    async def _bring(self, batch: Batch) -> None:
         if self._reach.may_be_asked():
             try:
                 await self._insert_soon(batch)
@@ -261,35 +242,26 @@ class LedgerWriter:
                 self._fell(down)
             else:
                 self._rose()
-                if batch.segment is not None:
-                    self._release(batch.segment, keeps=batch.keeps)
+                self._spill.release(batch)
                 self._end(batch)
                 return
         with contextlib.suppress(SpoolFull):
             await self._put_away(batch)
 
-    async def _insert_soon(self, batch: _Batch) -> None:
+    async def _insert_soon(self, batch: Batch) -> None:
         """Into the database. While it keeps one waiting, what waits is put on disk too: it may never answer, and the
         process may end before."""
         inserting = asyncio.get_running_loop().create_task(self._bringer.bring(batch.rows))
         try:
             while not (await asyncio.wait((inserting,), timeout=_SLOW))[0]:
                 with contextlib.suppress(SpoolFull):
-                    async with self._putting:
-                        await self._spill_loose(batch)
+                    await self._spill.secure(batch)
                 self._pressed.set()
         except BaseException:
             inserting.cancel()
             await asyncio.gather(inserting, return_exceptions=True)
             raise
         await inserting
-
-    def _release(self, segment: Segment, *, keeps: bool) -> None:
-        if keeps:
-            segment.seal()
-            self._replay.set()
-        else:
-            segment.discard()
 
     async def _relieve_forever(self) -> None:
         """While the database is slow, what waits goes to the spool before memory is full."""
@@ -299,44 +271,20 @@ class LedgerWriter:
             with contextlib.suppress(SpoolFull):
                 await self._put_away(self._take())
 
-    async def _put_away(self, batch: _Batch) -> None:
+    async def _put_away(self, batch: Batch) -> None:
         """Into the spool; back into memory when there is no room."""
-        async with self._putting:
-            if batch.segment is not None:
-                segment, batch.segment = batch.segment, None
-                if self._spill is None:
-                    self._spill = segment
-                else:
-                    segment.seal()
-            try:
-                await self._spill_loose(batch)
-            except SpoolFull:
-                self._give_back(batch)
-                raise
-            finally:
-                if self._reach.down is None:
-                    self._end_spill()
-            self._count("spooled", len(batch.rows))
-            self._end(batch)
-
-    async def _spill_loose(self, batch: _Batch) -> None:
-        """What of a batch is not on disk yet is written there."""
-        loose = batch.loose()
-        if not loose:
-            return
         try:
-            if self._spill is None:
-                self._spill = self._spool.begin()
-            await asyncio.to_thread(_append, self._spill, loose)
-        except SpoolFull as full:
-            self._spool_failed(full)
+            await self._spill.put(batch)
+        except SpoolFull:
+            self._give_back(batch)
             raise
-        batch.safe.update(row.id for row in loose)
-        self._spool_trouble = None
-        if self._spill.size >= self._spool.largest:
-            self._end_spill()
+        finally:
+            if self._reach.down is None:
+                self._spill.seal()
+        self._count("spooled", len(batch.rows))
+        self._end(batch)
 
-    def _give_back(self, batch: _Batch) -> None:
+    def _give_back(self, batch: Batch) -> None:
         if self._closed:
             return
         loose = batch.loose()
@@ -349,14 +297,10 @@ class LedgerWriter:
 
     def _put_away_late(self, row: Record) -> None:
         """After the end: what settles as the process goes."""
-        try:
-            segment = self._spool.begin()
-            segment.append((row,))
-            segment.seal()
-        except SpoolFull:
-            self._lose(1)
-        else:
+        if self._spill.put_late(row):
             self._count("spooled", 1)
+        else:
+            self._lose(1)
 
     async def _replay_forever(self) -> None:
         while True:
@@ -374,13 +318,17 @@ class LedgerWriter:
     async def _replay_all(self) -> None:
         if self._reach.down is not None:
             # Whoever asks whether it is back needs something to ask with.
-            self._seal_spill()
-            await self.database.insert(())
+            self._spill.seal()
+            await self._bringer.ask()
         with contextlib.closing(self._spool.orphans()) as orphans:
             for orphan in orphans:
                 # One that is full answers, and writes nothing.
-                await self._bringer.replay(orphan, self._rose)
-                self._spool_trouble = None
+                try:
+                    await self._bringer.replay(orphan, self._rose)
+                except SpoolFull as failure:
+                    self._spill.stuck(failure)
+                else:
+                    self._spill.replayed()
         self._rose()
         self._reach.behind_since = 0.0
 
@@ -392,23 +340,7 @@ class LedgerWriter:
     def _rose(self) -> None:
         if self._reach.rose():
             self._replay.set()
-        self._seal_spill()
-
-    def _seal_spill(self) -> None:
-        """Let what is in the spool be replayed. Whoever is adding to it does so in the end."""
-        if not self._putting.locked():
-            self._end_spill()
-
-    def _end_spill(self) -> None:
-        if self._spill is not None:
-            self._spill.seal()
-            self._spill = None
-            self._replay.set()
-
-    def _spool_failed(self, full: SpoolFull) -> None:
-        if self._spool_trouble is None:
-            self._tell("error", "the ledger's spool takes no rows", {"error": str(full)})
-        self._spool_trouble = str(full)
+        self._spill.seal()
 
     def _lose(self, rows: int) -> None:
         if not rows:
@@ -417,8 +349,3 @@ class LedgerWriter:
             self._tell("error", "rows of the ledger are lost: memory and spool are full", {})
         self._lost += rows
         self._count("dropped", rows)
-
-
-def _append(segment: Segment, rows: Sequence[Record]) -> None:
-    segment.append(rows)
-    segment.sync()

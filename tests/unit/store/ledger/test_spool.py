@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import resource
 import zlib
 from pathlib import Path
 
 import pytest
 
-from gateway.store.ledger.spool import Spool, SpoolFull, framed, unframed
+from gateway.store.ledger.spool import Orphan, Spool, SpoolFull, framed, unframed
 from tests.support.records import a_record, records
 
 
@@ -112,3 +113,33 @@ def test_a_segment_that_has_ended_takes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SpoolFull):
         segment.append(records(1))
     assert segment.path.read_bytes() == b""
+
+
+def test_a_file_that_cannot_be_removed_is_said_and_left_to_others(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 10**6, "a")
+    segment = spool.begin()
+    segment.append(records(3))
+    (orphan,) = _let_go(spool)
+    for path, remove in ((segment.path, segment.discard), (orphan.path, orphan.delete)):
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(SpoolFull, match=str(tmp_path)):
+            remove()
+    with pytest.raises(SpoolFull, match="has ended"):
+        segment.append(records(1))
+
+
+def _let_go(spool: Spool) -> list[Orphan]:
+    segment = spool.begin()
+    segment.append(records(1))
+    segment.seal()
+    return list(spool.orphans())
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(SpoolFull, match=str(tmp_path)):
+            next(Orphan(tmp_path, folder).batches(10))
+    finally:
+        os.close(folder)

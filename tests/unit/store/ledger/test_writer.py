@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -22,14 +23,16 @@ PLAIN, CHARGED = an_exchange(), an_exchange(charged=True)
 
 
 class Switched(SqliteLedger):
-    """A ledger that can be away, keep silent, or have room for some ids alone. batches: how many rows each insert
-    brought."""
+    """A ledger that can be away, keep silent, have a fault of its own, or have room for some ids alone. batches: how
+    many rows each insert brought."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.is_away = False
         self.is_silent = False
+        self.is_faulty = False
         self.room_for: set[str] | None = None
+        self.takes = 0.0
         self.batches: list[int] = []
 
     async def insert(self, records: Sequence[Record]) -> int:
@@ -37,9 +40,12 @@ class Switched(SqliteLedger):
             await asyncio.Event().wait()
         if self.is_away:
             raise LedgerDown("it was switched off")
+        if self.is_faulty:
+            raise KeyError("a library's own")
         if self.room_for is not None and not self.room_for.issuperset(record.id for record in records):
             raise LedgerDown("no room is left")
         self.batches.append(len(records))
+        await asyncio.sleep(self.takes)
         return await super().insert(records)
 
     async def open(self) -> None:
@@ -127,6 +133,17 @@ async def test_what_is_left_at_the_end_is_written(tmp_path: Path) -> None:
     async with at_work(Desk(tmp_path)) as desk:
         desk.write(records(30))
     assert len(await desk.kept()) == 30
+
+
+async def test_what_came_while_the_last_batch_was_written_is_written_too(tmp_path: Path) -> None:
+    async with at_work(Desk(tmp_path)) as desk:
+        desk.database.takes = 0.5
+        desk.write(records(30)[:20])
+        await asyncio.sleep(0.2)
+        assert desk.database.batches[-1] == 20
+        desk.write(records(30)[20:])
+    assert len(await desk.kept()) == 30
+    assert desk.files() == []
 
 
 async def test_rows_wait_in_the_spool_while_the_database_is_away(tmp_path: Path) -> None:
@@ -368,6 +385,58 @@ async def test_rows_are_on_disk_soon_while_the_database_is_silent(tmp_path: Path
         await asyncio.sleep(2.0)
         written = b"".join(path.read_bytes() for path in desk.files())
         assert sorted(written.splitlines(keepends=True)) == sorted(map(framed, records(30)))
+
+
+async def test_a_fault_that_nobody_thought_of_is_an_outage_like_others(tmp_path: Path) -> None:
+    async with at_work(Desk(tmp_path)) as desk:
+        await asyncio.sleep(0.01)
+        desk.database.is_faulty = True
+        desk.write(records(20))
+        await asyncio.sleep(1.0)
+        assert "a library's own" in (desk.writer.trouble() or "")
+        desk.database.is_faulty = False
+        desk.write(records(30)[20:])
+        await asyncio.sleep(6.0)
+        assert await desk.kept() == records(30)
+        assert desk.writer.trouble() is None
+
+
+async def test_a_file_that_cannot_be_removed_keeps_no_row_from_being_written(tmp_path: Path) -> None:
+    async with at_work(Desk(tmp_path)) as desk:
+        await asyncio.sleep(0.01)
+        desk.write(records(3), charged=True)
+        (file,) = desk.files()
+        # What stands there now is no file, and so can be neither removed nor read.
+        file.unlink()
+        file.mkdir()
+        await asyncio.sleep(0.2)
+        assert "cannot be read or removed" in (desk.writer.trouble() or "")
+        desk.write(records(6)[3:], charged=True)
+        await asyncio.sleep(0.2)
+        assert await desk.kept() == records(6)
+        assert desk.writer.trouble() is None
+        assert desk.told.count("a file of the ledger's spool cannot be read or removed") == 1
+        assert desk.files() == [file]
+
+
+async def test_of_what_does_not_fit_on_the_disk_at_the_end_only_the_loose_rows_are_lost(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.writer.open()
+    await asyncio.sleep(0.01)
+    desk.database.is_silent = True
+    desk.write(records(2), charged=True)
+    desk.write(records(20)[2:])
+    (file,) = desk.files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 10, hard))
+    try:
+        await desk.writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert desk.counts["dropped"] == 18
+    async with at_work(Desk(tmp_path, name="b")) as second:
+        await asyncio.sleep(1.0)
+        assert await second.kept() == records(2)
 
 
 async def test_what_settles_after_the_end_goes_to_the_spool(tmp_path: Path) -> None:
