@@ -6,6 +6,7 @@ address, surfaces and keys are when the two sources are put together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, get_args
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ class Endpoints:
         self._lenders = Lenders(runtime, env)
         self._notice = noticing(runtime)
         self.pools: dict[str, KeyPool] = {}
+        self._alike: Counter[str] = Counter()
         self.by_name: dict[str, Endpoint] = {}
         for name in (*CATALOG, *(name for name in spec.providers if name not in CATALOG)):
             settings = spec.providers.get(name) or sp.Provider()
@@ -105,7 +107,10 @@ class Endpoints:
             rooms,
             [given for given, key in zip(key_names(keys), keys, strict=True) if is_free(key)],
         )
-        self.pools[pool_name] = pool
+        # Entries of several routers may call their keys alike, and be of other accounts.
+        self._alike[pool_name] += 1
+        number = self._alike[pool_name]
+        self.pools[pool_name if number == 1 else f"{pool_name} #{number}"] = pool
         # Without a key it knows no more than its own row: it would only stand in the way of who has one.
         vendors = tuple(CATALOG[vendor] for vendor in row.vendors) if secrets else ()
         names = (*settings.deployments, *(m for m in settings.models if not _is_pattern(m)))

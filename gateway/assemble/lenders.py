@@ -138,7 +138,8 @@ class Lenders:
         runtime = self._runtime
         source = runtime.token_sources.get(identity)
         if source is None:
-            whose = f"token {len(runtime.token_sources)} {name}"
+            # One name for each credential, whichever come and go: a token under another's would unmask that one.
+            whose = " ".join(("token", *identity))
             source = runtime.token_sources[identity] = TokenSource(
                 runtime.clock,
                 runtime.transport,

@@ -244,6 +244,29 @@ async def test_a_token_is_in_no_line_of_the_log(serve: Serve) -> None:
     assert served.log("[redacted]")
 
 
+async def test_tokens_of_credentials_that_come_and_go_are_in_no_line_of_the_log_either(serve: Serve) -> None:
+    accounts = {f"ACCOUNT_{n}": ACCOUNT.replace("gateway@acme", f"gateway-{n}@acme") for n in range(4)}
+
+    def text(*numbers: int) -> str:
+        lists = [
+            f"  r{n}: {{load-balance: {{chat: {{providers: [{{provider: vertex, keys: [{{name: prod, "
+            f"google: {{service-account: '${{env:ACCOUNT_{n}}}'}}}}]}}]}}}}}}\n"
+            for n in numbers
+        ]
+        return "providers: {vertex: {region: europe-west1}}\nrouters:\n" + "".join(lists)
+
+    served = serve(text(0, 1), accounts)
+    served.upstream.on(TOKENS, *(lends(f"an-opaque-word-{n}") for n in range(4)))
+    served.upstream.on(HOST, ok(generate_reply("Hello")))
+    for new, kept in enumerate([(0, 1), (0, 1), (1, 2), (2, 3)]):
+        assert await served.rewrite(text(*kept))
+        path = f"/router/r{new}/v1/chat/completions"
+        assert (await served.client.post(path, chat("gemini-2.5-flash"))).status == 200
+    for kept_token in ("an-opaque-word-2", "an-opaque-word-3"):
+        served.runtime.log.write("info", kept_token)
+    assert len(served.log("[redacted]")) == 2
+
+
 async def test_a_reload_asks_for_no_token_anew_and_forgets_who_has_gone(serve: Serve) -> None:
     served = vertex(serve, ok(generate_reply("Hello")))
     assert (await served.client.post(CHAT, chat("gemini-2.5-flash"))).status == 200

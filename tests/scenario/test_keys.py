@@ -221,3 +221,24 @@ async def test_a_429_of_all_targets_names_the_soonest_time(serve: Serve, alpha: 
     reply = await served.client.post("/router/duo/v1/chat/completions", chat())
     assert (reply.status, reply.headers["retry-after"]) == (429, "5")
     assert served.upstream.hosts() == [ALPHA, BETA]
+
+
+async def test_keys_that_several_routers_call_alike_are_each_masked_and_known_after_a_reload(serve: Serve) -> None:
+    text = "routers:\n" + "".join(
+        f"  {name}: {{load-balance: {{chat: {{providers: [{{provider: openai, keys: [{key}]}}]}}}}}}\n"
+        for name, key in (("one", "a-word-of-its-own"), ("two", "another-of-its-own"))
+    )
+    served = serve(text, {})
+    served.upstream.on("api.openai.com", status(401))
+    for name in ("one", "two"):
+        assert (await served.client.post(f"/router/{name}/v1/chat/completions", chat())).status >= 500
+    asked = keys(served)
+    assert asked == ["a-word-of-its-own", "another-of-its-own"]
+    assert await served.rewrite(text + "# again\n")
+    for name in ("one", "two"):
+        reply = await served.client.post(f"/router/{name}/v1/chat/completions", chat())
+        assert reply.headers["x-gateway-error"] == "no_eligible_target"
+    assert keys(served) == asked
+    for key in asked:
+        served.runtime.log.write("info", key)
+    assert len(served.log("[redacted]")) == 2
