@@ -97,6 +97,7 @@ class Alerts:
         self._troubled: set[str] = set()
         self._leave: Callable[[], None] | None = None
         self._serial = 0
+        self._failure: str | None = None
         # What is judged is told before anything else is, so that an end never overtakes its beginning.
         self._telling = asyncio.Lock()
 
@@ -107,6 +108,8 @@ class Alerts:
         self._tasks += [loop.create_task(self._judge()), loop.create_task(self._look())]
         if self._hours is not None:
             self._tasks.append(loop.create_task(self._look_at_hours(self._hours)))
+        for task in self._tasks:
+            task.add_done_callback(self._note_end)
 
     def write(self, record: Record, exchange: Exchange) -> None:
         for unit, room in (("requests", exchange.requests_left), ("tokens", exchange.tokens_left)):
@@ -136,7 +139,15 @@ class Alerts:
                 webhook.abandon()
 
     def trouble(self) -> str | None:
+        if self._failure is not None:
+            return f"alerts have stopped, restart the gateway: {self._failure}"
         return next((webhook.trouble for webhook in self.webhooks if webhook.trouble is not None), None)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """None of the tasks ends before it is told to, but by a fault of the gateway's own."""
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._failure = repr(bug)
+            task.get_loop().call_exception_handler({"message": "alerts have stopped", "exception": bug})
 
     def _hear(self, event: Event) -> None:
         try:

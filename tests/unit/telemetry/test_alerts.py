@@ -107,6 +107,21 @@ async def test_trouble_of_a_sink_is_told_and_its_end() -> None:
     await replica.sink.close()
 
 
+async def test_a_fault_that_ends_the_telling_is_told_itself() -> None:
+    async def claim(name: str, seconds: float) -> bool:
+        raise KeyError("a fault of its own")
+
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+    replica = Replica(claim)
+    await replica.sink.open()
+    replica.events.tell("provider-outage", "a/m")
+    await asyncio.sleep(1)
+    assert told == ["'a fault of its own'"]
+    assert "alerts have stopped, restart the gateway" in (replica.sink.trouble() or "")
+    await replica.sink.close()
+
+
 async def test_more_than_there_is_room_for_is_dropped_and_the_end_is_not_waited_for() -> None:
     replica = Replica(hangs=True)
     await replica.sink.open()
