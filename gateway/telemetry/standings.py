@@ -7,6 +7,7 @@ kept is bounded, and nobody waits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import inf
 from typing import Final, Literal
 
@@ -19,7 +20,7 @@ from gateway.telemetry.events import Events
 from gateway.telemetry.metrics import Sample
 
 MOST: Final = 2000
-"""So many budgets and balances are shown; of the others only events are told."""
+"""So many budgets and balances are shown in the metrics; of the others only events are told."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -52,7 +53,9 @@ class Standings:
         """Keep it, and tell when it has passed a threshold that it had not passed before. refused: a request did not
         fit any more, which is what the last threshold is about."""
         name = standing.key, standing.window
-        if name in self._seen or len(self._seen) < MOST:
+        # Of a budget it is decided what is left, and there are no more than the config has; whoever has a balance may
+        # have been named by a token.
+        if standing.window or name in self._seen or len(self._seen) < MOST:
             self._seen[name] = standing
         share = max(alert_at, default=0.0) if refused else passed(alert_at, standing.spent, standing.limit)
         if not share:
@@ -104,7 +107,7 @@ class Standings:
 
     def samples(self, now: float) -> Iterator[Sample]:
         """now: Unix seconds. Of a window that is over nothing is spent, whoever has not come since."""
-        for standing in self._seen.values():
+        for standing in islice(self._seen.values(), MOST):
             if standing.window:
                 spent = standing.spent if now < standing.until else 0
                 ratio = spent / standing.limit if standing.limit > 0 else 1.0

@@ -73,6 +73,18 @@ def test_what_is_shown_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.see(budget(100, name=f"t{number}"), ALERT_AT)
     assert len(list(seen.samples(0.0))) == 3
     assert len(told) == 10
+    # What is left of a budget is known of each: rules decide by it.
+    assert [seen.left(f"team:t{number}", "day", 0) for number in range(10)] == [0.0] * 10
+
+
+def test_the_balances_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standings, "MOST", 3)
+    seen, _ = kept()
+    for number in range(10):
+        seen.see(Standing("key", f"k{number}", "", 7, 0, NANO), ())
+    seen.forget(frozenset())
+    assert [labels[1] for _, labels, _ in seen.samples(0.0)] == ["k0", "k1", "k2"]
+    assert seen.left("key:k9", "", 0) == 1.0
 
 
 def test_budgets_that_are_gone_are_forgotten_and_balances_are_not() -> None:
