@@ -97,7 +97,7 @@ def statements_of_sqlite(database: SqliteLedger, told: list[str]) -> Iterator[No
         def begin(connection: sqlite3.Connection) -> None:
             connection.set_trace_callback(callback)
 
-        for thread in (database._reader, database._writer):
+        for thread in (*database._readers, database._writer):
             thread._pool.submit(thread._ask, begin).result()
 
     trace(told.append)

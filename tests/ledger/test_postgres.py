@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, get_args
 
 import asyncpg
 import pytest
@@ -13,7 +14,8 @@ from gateway.core.secret import Secret
 from gateway.store.ledger import postgres as postgres_module
 from gateway.store.ledger.migrations import Migration, migrations
 from gateway.store.ledger.postgres import PostgresLedger
-from gateway.store.ledger.protocol import Consumer, LedgerDown, RecordsRefused, UsageQuery
+from gateway.store.ledger.protocol import Consumer, Dimension, LedgerDown, RecordsRefused, UsageQuery
+from gateway.store.ledger.queries import POSTGRESQL, records_statement, usage_statement
 from tests.support.postgres_server import PostgresServer, run_postgres
 from tests.support.records import DAY, MIDNIGHT, a_record, records
 
@@ -30,6 +32,22 @@ def own_server() -> Iterator[PostgresServer]:
 
 def ledger(url: str, timeout: float = 5.0) -> PostgresLedger:
     return PostgresLedger(Secret("ledger", url), "here", timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def three_months(postgres: PostgresServer) -> str:
+    """A database with rows of each."""
+
+    async def make() -> str:
+        connection = await asyncpg.connect(postgres.url())
+        await connection.execute("CREATE DATABASE three_months")
+        await connection.close()
+        database = ledger(postgres.url("three_months"))
+        await database.insert([a_record(n, time=MIDNIGHT + (n - 1) * 31 * DAY) for n in range(3)])
+        await database.close()
+        return postgres.url("three_months")
+
+    return asyncio.run(make())
 
 
 async def partitions(url: str) -> list[str]:
@@ -83,6 +101,20 @@ async def test_usage_by_day_reads_no_row(postgres_url: str) -> None:
     assert len(page.rows) == 3
     await connection.close()
     await database.close()
+
+
+@pytest.mark.parametrize("dimension", get_args(Dimension))
+async def test_no_month_is_read_but_those_that_are_asked_for(three_months: str, dimension: Dimension) -> None:
+    query = UsageQuery(MIDNIGHT + 0.5, MIDNIGHT + DAY / 2, by=(dimension,), where=((dimension, "x"),))
+    connection = await asyncpg.connect(three_months)
+    for sql, arguments in (
+        usage_statement(query, POSTGRESQL),
+        records_statement(query, POSTGRESQL, None, 100),
+        records_statement(query, POSTGRESQL, (MIDNIGHT + 1, "x"), 100),
+    ):
+        plan = "\n".join([line for (line,) in await connection.fetch(f"EXPLAIN {sql}", *arguments)])
+        assert set(re.findall(r"ledger_rows_\d{4}_\d\d", plan)) == {"ledger_rows_2027_01"}
+    await connection.close()
 
 
 async def test_text_that_postgresql_cannot_hold_is_refused(postgres_url: str) -> None:

@@ -1,8 +1,8 @@
 """The ledger in a file: SQLite, in WAL mode.
 
-Lives here: one thread that writes and one that reads, each with a connection of its own, so that the event loop never
-waits for the disk. Several processes may share the file. What has been written survives the loss of power: each batch
-is synced, a few times a second.
+Lives here: one thread that writes and a few that read, each with a connection of its own, so that the event loop never
+waits for the disk, nor what is left of a balance for somebody's usage of a year. Several processes may share the file.
+What has been written survives the loss of power: each batch is synced, a few times a second.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _AGAIN: Final = 0.01
 _STEP: Final = 2000
 """Rows deleted in one transaction."""
 _PAGE: Final = 500
+_READERS: Final = 4
 
 _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
@@ -64,19 +65,19 @@ _REFUSALS: Final = (
 
 
 class SqliteLedger:
-    """path: of the file; its folder is made when it is not there."""
+    """path: of the file; its folder is made when it is not there. timeout: seconds that a question may take."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, timeout: float = 15.0) -> None:
         self._path = path
         self._writer = _Thread(path, "ledger-writer", _prepare)
-        self._reader = _Thread(path, "ledger-reader", lambda connection: ())
+        self._readers = [_Thread(path, "ledger-reader", lambda connection: (), timeout) for _ in range(_READERS)]
 
     async def open(self) -> None:
         await self._writer.run(lambda connection: None)
 
     async def close(self) -> None:
-        await self._writer.close()
-        await self._reader.close()
+        for thread in (self._writer, *self._readers):
+            await thread.close()
 
     async def migrate(self) -> tuple[str, ...]:
         before = self._writer.prepared
@@ -89,7 +90,7 @@ class SqliteLedger:
         after, left = read_cursor(query.after), query.limit
         while left > 0:
             sql, arguments = records_statement(query, SQLITE, after, min(left, _PAGE))
-            found = await self._reader.run(lambda c, s=sql, a=arguments: c.execute(s, a).fetchall())  # type: ignore[misc]  # bound now
+            found = await self._read(lambda c, s=sql, a=arguments: c.execute(s, a).fetchall())  # type: ignore[misc]  # bound now
             for row in found:
                 yield record_of(row)
             left -= len(found)
@@ -99,19 +100,19 @@ class SqliteLedger:
 
     async def usage(self, query: UsageQuery) -> UsagePage:
         sql, arguments = usage_statement(query, SQLITE)
-        found = await self._reader.run(lambda connection: connection.execute(sql, arguments).fetchall())
+        found = await self._read(lambda connection: connection.execute(sql, arguments).fetchall())
         rows = tuple(usage_row(row, len(query.by)) for row in found[: query.limit])
         return UsagePage(rows, usage_cursor(rows[-1]) if len(found) > query.limit else "")
 
     async def spent(self, consumer: Consumer, since: float, until: float) -> int:
-        return await self._reader.run(lambda connection: _spent(connection, consumer, since, until))
+        return await self._read(lambda connection: _spent(connection, consumer, since, until))
 
     async def enter(self, entry: QuotaEntry) -> None:
         await self._writer.run(lambda connection: _enter(connection, entry))
 
     async def entry(self, entry_id: str) -> QuotaEntry | None:
         asked = entry_statement(entry_id, SQLITE)
-        row = await self._reader.run(lambda connection: connection.execute(*asked).fetchone())
+        row = await self._read(lambda connection: connection.execute(*asked).fetchone())
         return None if row is None else quota_entry(row)
 
     async def balance(self, consumer: Consumer) -> Balance | None:
@@ -134,30 +135,51 @@ class SqliteLedger:
         """Nothing is made ahead."""
 
     async def status(self) -> LedgerStatus:
-        return await self._reader.run(lambda connection: _status(connection, self._path))
+        return await self._read(lambda connection: _status(connection, self._path))
+
+    async def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """By whoever has least to do; the first of them, as long as one is enough."""
+        return await min(self._readers, key=lambda reader: reader.asked).run(ask)
 
     async def _balances(self, kind: ConsumerKind | None, name: str | None) -> tuple[Balance, ...]:
         asked = balances_statement(SQLITE, kind, name)
-        found = await self._reader.run(lambda connection: connection.execute(*asked).fetchall())
+        found = await self._read(lambda connection: connection.execute(*asked).fetchall())
         return tuple(map(balance_of, found))
 
 
 class _Thread:
     """A thread and its connection, made when it is first asked. prepare: what is done with each new one; what it
-    returns is in `prepared`."""
+    returns is in `prepared`. timeout: seconds that each call may take. asked: calls under way."""
 
-    def __init__(self, path: Path, name: str, prepare: Callable[[sqlite3.Connection], tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        prepare: Callable[[sqlite3.Connection], tuple[str, ...]],
+        timeout: float | None = None,
+    ) -> None:
         self._path = path
         self._prepare = prepare
+        self._timeout = timeout
+        self.asked = 0
         self.prepared: tuple[str, ...] = ()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        self.asked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, ask)
+            asking = asyncio.get_running_loop().run_in_executor(self._pool, self._ask, ask)
+            async with asyncio.timeout(self._timeout):
+                return await asking
         except RuntimeError as closed:
             raise LedgerDown(f"{self._path}: {closed}") from closed
+        except TimeoutError:
+            if self._connection is not None:
+                self._connection.interrupt()
+            raise LedgerDown(f"{self._path}: no answer in {self._timeout} s") from None
+        finally:
+            self.asked -= 1
 
     async def close(self) -> None:
         with contextlib.suppress(RuntimeError):
