@@ -7,10 +7,10 @@ exporter, and with it OpenTelemetry's SDK, is made in that thread, so that nobod
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Final, Protocol
 
 from gateway.core.exchange import Exchange
@@ -94,9 +94,11 @@ class Traces:
 
     def take(self, most: int = BATCH) -> list[list[FinishedSpan]]:
         """The spans of the requests that have waited longest, which wait no more."""
-        found = list(islice(self._waiting, most))
-        for _ in found:
-            self._waiting.popleft()
+        found: list[list[FinishedSpan]] = []
+        # One by one: meanwhile the event loop adds, and at the end of the process takes away.
+        with contextlib.suppress(IndexError):
+            while len(found) < most:
+                found.append(self._waiting.popleft())
         return found
 
     def _run(self) -> None:
