@@ -735,3 +735,25 @@ async def test_what_is_changed_or_refused_has_a_line_in_the_audit_log(serve: Ser
     assert [line.get("change", {}).get("event") for line in lines] == ["quota changed", None, None]
     assert lines[0]["change"]["fields"] == {"kind": "team", "name": "ml", "change": "set", "amount": "5"}
     assert [line["cost"]["amount"] for line in lines] == [0, 0, 0]
+
+
+async def test_a_change_that_is_broken_off_is_not_written_down_as_done(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def enter(_: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.Event().wait()
+
+    log = tmp_path / "audit.jsonl"
+    async with office(serve, tmp_path, f"audit: {{path: '{log}'}}\n" + ADMIN + HOUSE) as admin:
+        monkeypatch.setattr(admin.database, "enter", enter)
+        sink = admin.served.runtime.sinks.get("audit")
+        assert sink is not None
+        await sink.open()
+        change = {"kind": "team", "name": "ml", "change": "set", "amount": "5"}
+        await asyncio.gather(admin.post("/quotas", change), return_exceptions=True)
+        await sink.close()
+    [line] = [json.loads(text) for text in log.read_text().splitlines()]
+    assert (line["response"]["outcome"], line["response"]["error_code"]) == ("error", "internal_error")

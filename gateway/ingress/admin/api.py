@@ -110,14 +110,15 @@ class AdminApi:
             return await page(Asked(bearer, now, _pairs(scope["query_string"]), headers, b""))
         began = runtime.clock.monotonic()
         asked = Asked(bearer, now, (), headers, b"")
-        problem: Exception | None = None
+        problem: BaseException | None = None
         try:
             if bearer.role != "write":
                 raise GatewayError("access_denied", f"The admin key {bearer.name!r} may read, not write.")
             asked.content = await _body(receive, headers)
             asked.pairs = _pairs(scope["query_string"])
             return await page(asked)
-        except Exception as error:
+        except BaseException as error:
+            # One that was broken off is not known to be done.
             problem = error
             raise
         finally:

@@ -29,7 +29,7 @@ class Trail:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def tell(self, asked: Asked, path: str, began: float, error: Exception | None) -> None:
+    def tell(self, asked: Asked, path: str, began: float, error: BaseException | None) -> None:
         """A request to write that has ended. path: as it came. began: clock seconds. error: why it was not done."""
         runtime = self._process.runtime
         for event, fields in asked.noted:
@@ -42,7 +42,7 @@ class Trail:
         changes = [Change(event, dict(fields)) for event, fields in asked.noted]
         sink.note(record, path, len(asked.content), changes[-1] if changes else msgspec.UNSET)
 
-    def _record(self, asked: Asked, seconds: float, error: Exception | None) -> Record:
+    def _record(self, asked: Asked, seconds: float, error: BaseException | None) -> Record:
         number = f"admin-{os.urandom(12).hex()}"
         status, code = 200, ""
         if isinstance(error, GatewayError):
