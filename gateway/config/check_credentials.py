@@ -27,9 +27,19 @@ def _of_list(subject: Subject, path: Path, provider: str, keys: Sequence[Provide
     # Keys whose variable is not set are no longer in the list, so a number could be another's.
     exact = not any(absent.path[: len(path)] == path for absent in subject.loaded.absent)
     for index, key in enumerate(keys):
+        place = (*path, index) if exact else path
         found = None if isinstance(key, str) else _problem_of(key, known)
         if found is not None:
-            yield subject.origins.error("key-incomplete", (*path, index) if exact else path, *found)
+            yield subject.origins.error("key-incomplete", place, *found)
+        text = key if isinstance(key, str) else key.value
+        if text and not (text.isascii() and text.isprintable()):
+            yield subject.origins.error(
+                "key-unsendable",
+                place,
+                f"the key holds {'a control character or line break' if text.isascii() else 'a letter beyond ASCII'}, "
+                "which no header can carry",
+                "look at what the variable or the file really holds",
+            )
 
 
 def _problem_of(key: ProviderKey, known: Known | None) -> tuple[str, str] | None:

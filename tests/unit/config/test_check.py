@@ -962,7 +962,7 @@ def test_an_included_file_defines_what_its_owner_may(name: str, tmp_path: Path) 
 def test_every_code_of_a_rule_has_a_case() -> None:
     folder = ROOT / "gateway" / "config"
     cases = (*CASES.values(), *((text, expected) for _, text, expected in OWNER_CASES.values()))
-    tried = {line.split()[1] for _, expected in cases for line in expected}
+    tried = {line.split()[1] for _, expected in cases for line in expected} | {"key-unsendable"}
     found = 0
     for path in folder.glob("check_*.py"):
         codes = set(re.findall(r"origins\.(?:error|warning)\(\s*\"([a-z-]+)\"", path.read_text("utf-8")))
@@ -1007,3 +1007,14 @@ def test_a_router_that_cannot_be_read_is_not_said_to_be_absent(tmp_path: Path) -
     file = tmp_path / "routers.yaml"
     file.write_text("default-router: b\nrouters:\n  a: {load-balance: {chat: {providers: [echo]}}}\n  b: 1\n")
     assert [problem.code for problem in examine(file, {})[1]] == ["wrong-type"]
+
+
+def test_a_key_that_no_header_can_carry_is_told_before_it_is_asked_with(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(ROUTER + "providers: {groq: {keys: ['${env:A}', {value: '${env:B}'}, '${env:C}']}}")
+    problems = examine(file, {**KEYS, "A": "sk-1\r\nx-more: 2", "B": "sk-\u043a", "C": "sk-1\n"})[1]
+    assert [f"{problem.place.rpartition('.yaml:')[2]} {problem.code}" for problem in problems] == [
+        "2:27 key-unsendable",
+        "2:39 key-unsendable",
+    ]
+    assert not any("sk-" in problem.message for problem in problems)
