@@ -213,6 +213,22 @@ async def test_what_the_server_raises_is_of_a_row_or_of_itself(postgres_url: str
     await database.close()
 
 
+async def test_a_server_that_has_used_up_its_transactions_refuses_no_row(own_server: PostgresServer) -> None:
+    """It says so with the code of a row that is too long."""
+    database = ledger(own_server.url())
+    await database.insert(records(2))
+    await asyncio.to_thread(own_server.use_up_transactions)
+    # The connection that was cut is found out first.
+    with pytest.raises(LedgerDown):
+        await database.insert(records(5))
+    with pytest.raises(LedgerDown) as down:
+        await database.insert(records(5))
+    assert isinstance(down.value.__cause__, asyncpg.ProgramLimitExceededError)
+    (total,) = (await database.usage(UsageQuery(0, 5e9))).rows
+    assert total.requests == 2
+    await database.close()
+
+
 async def test_what_fails_beside_rows_refuses_none(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration that does not fit what is there, a partition that overlaps one, a name that no text can hold."""
     broken = Migration(2, "0002_broken", "SELECT 1 / 0")

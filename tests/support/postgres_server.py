@@ -118,6 +118,20 @@ class PostgresServer:
         self._end(signal.SIGKILL)
         assert not psutil.wait_procs(others, BOUND)[1], self.output()
 
+    def use_up_transactions(self) -> None:
+        """It begins again with its counter a million short of the end, where it gives out no more numbers."""
+        assert self._process is not None
+        self._end(signal.SIGINT)
+        of_segment = 2**20
+        last = 2**31 // of_segment - 1
+        # What became of the transactions before: all of them were rolled back.
+        segment = self._cluster / "pg_xact" / f"{last:04X}"
+        segment.write_bytes(b"\0" * (of_segment // 4))
+        if self._uid is not None and self._gid is not None:
+            os.chown(segment, self._uid, self._gid)
+        self._call("pg_resetwal", "-x", str(last * of_segment), "-D", self._cluster)
+        self.start()
+
     def fill(self) -> None:
         """No file of it grows beyond a mebibyte and a half page, as on a disk without room; that of its log does not
         have to. `make_room` ends it."""
