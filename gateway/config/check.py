@@ -131,12 +131,19 @@ def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
             return True
         if path and found.code in _FAR.get(str(path[0]), ()):
             return True
-        # Of a list, all that stands beside it is in doubt as well.
+        # Of a list, all that stands beside it is in doubt as well, but for the entries in front.
         indices = [index for index, part in enumerate(path) if isinstance(part, int)]
+        if indices and _is_in_front(found.path, path[: indices[0] + 1]):
+            continue
         left_out = dotted(path[: max(indices[0] - 1, 1)] if indices else path)
         if _is_within(found.path, left_out) or _is_within(left_out, found.path):
             return True
     return False
+
+
+def _is_in_front(found: str, entry: DocumentPath) -> bool:
+    *of_list, index = entry
+    return any(_is_within(found, dotted((*of_list, earlier))) for earlier in range(int(index)))
 
 
 def _may_be_of(found: Problem, path: DocumentPath) -> bool:

@@ -136,15 +136,18 @@ def sound(
 
 
 def without(document: object, broken: Sequence[problem.Path]) -> object:
-    """A copy of `document` without those parts; without the whole list where one is in a list, so
-    that what is left keeps its place."""
+    """A copy of `document` without those parts. Of a list only what stands before the first of them is left, so that
+    it keeps its place; none of it where that is nothing."""
     if () in broken or not isinstance(document, dict):
         return {}
     copy = dict(document)
     for key, child in document.items():
         below = [path[1:] for path in broken if path[0] == key]
-        if any(not path or isinstance(path[0], int) for path in below):
+        indices = [path[0] for path in below if path and isinstance(path[0], int)]
+        if any(not path for path in below) or 0 in indices or (indices and not isinstance(child, list)):
             del copy[key]
+        elif indices:
+            copy[key] = child[: min(indices)]
         elif below:
             copy[key] = without(child, below)
     return copy

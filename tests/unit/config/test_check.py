@@ -1018,3 +1018,19 @@ def test_a_key_that_no_header_can_carry_is_told_before_it_is_asked_with(tmp_path
         "2:39 key-unsendable",
     ]
     assert not any("sk-" in problem.message for problem in problems)
+
+
+def test_an_entry_that_cannot_be_read_hides_nothing_of_those_in_front_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(
+        "routers:\n"
+        "  a:\n"
+        "    load-balance:\n"
+        "      chat:\n"
+        "        strategy: weighted\n"
+        "        providers: [{provider: ehco, weight: 0.3}, {provider: echo, weight: '-1'}, {provider: ecoh}]\n"
+    )
+    assert [f"{problem.place.rpartition('.yaml:')[2]} {problem.code}" for problem in examine(file, {})[1]] == [
+        "6:21 provider-unknown",
+        "6:77 bad-format",
+    ]

@@ -139,7 +139,8 @@ def test_origins_fall_back_to_what_is_above(tmp_path: Path) -> None:
 def test_leaving_out_a_part_keeps_the_rest_in_place() -> None:
     document = {"a": {"b": 1, "c": [1, 2], "d": {"e": 1}}, "f": 2}
     assert without(document, [("a", "b")]) == {"a": {"c": [1, 2], "d": {"e": 1}}, "f": 2}
-    assert without(document, [("a", "c", 1), ("a", "d", "e")]) == {"a": {"b": 1, "d": {}}, "f": 2}
+    assert without(document, [("a", "c", 1), ("a", "d", "e")]) == {"a": {"b": 1, "c": [1], "d": {}}, "f": 2}
+    assert without(document, [("a", "c", 1, "x"), ("a", "c", 0)]) == {"a": {"b": 1, "d": {"e": 1}}, "f": 2}
     assert without(document, [("f",), ("a", "x", "y")]) == {"a": document["a"]}
     assert without(document, [()]) == {}
     assert without([1], [(0,)]) == {}
