@@ -25,6 +25,7 @@ from gateway.telemetry.log import Log
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.sinks import NO_SINKS
 from gateway.telemetry.standings import Standings
+from gateway.timers import TimerLines
 from gateway.upstream.token_source import TokenSource
 from gateway.upstream.transport import Transport
 
@@ -83,7 +84,8 @@ class Behind:
 class Runtime:
     """The lasting half of a process.
 
-    transport reaches providers over HTTP, echo is the built-in one. events: what somebody on call is to know.
+    transport reaches providers over HTTP, echo is the built-in one. timers: those that requests share.
+    events: what somebody on call is to know.
     standings: what is spent of budgets and quotas. stores, sinks: those of the house that serves, None and nothing
     before there is one. token_sources: by what they lend for, credentials included: never shown. in_flight holds each
     request's task while it is served, so that a drain can end what is left. draining: on the way out, what is under way
@@ -97,6 +99,7 @@ class Runtime:
         self.echo = echo
         self.log = log
         self.metrics = metrics
+        self.timers = TimerLines(clock.monotonic)
         self.events = Events(clock.wall)
         self.standings = Standings(self.events)
         self.estimator = Estimator()

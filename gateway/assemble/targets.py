@@ -100,6 +100,7 @@ class RouteTargets:
         size = max((entry.index for entry in candidates.entries), default=0) + 1
         return Failover(
             clock=self._runtime.clock,
+            timers=self._runtime.timers,
             candidates=candidates,
             balancer=balancer_for(strategy, size),
             limits=limits_of(self._spec, route),

@@ -21,7 +21,7 @@ from gateway.dialects.sniff import read_call
 from gateway.ingress.body import Receive, Scope, Send, cut_short, read_body
 from gateway.ingress.paths import checked_path, checked_query, guess_dialect, key_in_query
 from gateway.ingress.relay import relay
-from gateway.ingress.watch import Watch
+from gateway.ingress.watch import WATCH_AFTER, Watch
 from gateway.pipeline.room_headers import room_headers
 from gateway.pipeline.settlement import Settlement
 from gateway.pipeline.trace_header import header_of
@@ -72,6 +72,7 @@ class Edge:
         self._max_body = max_body
         self._max_header = max_header
         self._body_timeout = body_timeout
+        self._watched = runtime.timers.of("client", WATCH_AFTER)
         self._log_requests = log_requests
         self._authenticated = authenticated
         self._proxies = proxies
@@ -91,7 +92,7 @@ class Edge:
         headers: Headers = scope["headers"]
         once = dict(headers)
         exchange = self._open(scope, headers, once, router)
-        watch = Watch(exchange, receive, self._body_timeout, finish=finish)
+        watch = Watch(exchange, receive, self._body_timeout, self._watched, finish=finish)
         task = watch.task
         self._in_flight[task] = exchange
         try:

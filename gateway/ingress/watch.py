@@ -1,6 +1,6 @@
 """Watching the client's side of a request: a body that does not arrive, a connection that goes.
 
-One timer serves both, because a timer is the dearest thing on the path of a quick request: while
+One timer serves both, and most requests end before it, so that it is one for all of them: while
 the body is read it is the body's limit, and after that the moment from which the connection is
 watched. Watching costs a task, which a reply that comes at once never needs.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gateway.core.exchange import Exchange
 from gateway.ingress.body import Receive
+from gateway.timers import TimerLine
 
 WATCH_AFTER: Final = 0.02
 """Seconds after which a client's leaving is noticed at once. Before that, at the end of them."""
@@ -21,7 +22,7 @@ class Watch:
     """Ends the request's task when the client's side fails.
 
     timed_out: the body was not there in time, and the cancellation is that. finish: a client's
-    leaving is noted (`exchange.gone`) but does not end the task.
+    leaving is noted (`exchange.gone`) but does not end the task. line: of those that wait WATCH_AFTER.
     """
 
     __slots__ = (
@@ -29,7 +30,7 @@ class Watch:
         "_exchange",
         "_finish",
         "_handle",
-        "_loop",
+        "_line",
         "_reading",
         "_receive",
         "_watcher",
@@ -38,10 +39,10 @@ class Watch:
         "timed_out",
     )
 
-    def __init__(self, exchange: Exchange, receive: Receive, body_timeout: float, *, finish: bool) -> None:
-        # Asked of the loop, and that once: in 3.11 each asking is a call of the system.
-        self._loop = loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+    def __init__(
+        self, exchange: Exchange, receive: Receive, body_timeout: float, line: TimerLine, *, finish: bool
+    ) -> None:
+        task = asyncio.current_task()
         assert task is not None
         self.task: asyncio.Task[Any] = task
         self.timed_out = False
@@ -52,35 +53,48 @@ class Watch:
         self._reading = True
         self._body_timeout = body_timeout
         self._watcher: asyncio.Task[None] | None = None
-        self._handle = loop.call_later(WATCH_AFTER, self._fire)
+        self._line = line
+        self._handle: asyncio.TimerHandle | None = None
+        if not line.join(self, exchange.started + WATCH_AFTER):
+            self._set(WATCH_AFTER)
 
     def body_is_here(self) -> None:
         self._reading = False
         if self._body_timeout < 0:
-            self._handle.cancel()
-            self._handle = self._loop.call_later(WATCH_AFTER, self._fire)
+            self._unset()
+            self._set(WATCH_AFTER)
 
     def start(self) -> None:
         """Watch the connection from now on. Not before the body has been read."""
         if self._watcher is None:
-            self._handle.cancel()
-            self._watcher = self._loop.create_task(self._wait())
+            self._unset()
+            self._watcher = asyncio.get_running_loop().create_task(self._wait())
 
     def stop(self) -> None:
         self.stopped = True
-        self._handle.cancel()
+        self._unset()
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _fire(self) -> None:
+    def ring(self) -> None:
         if not self._reading:
             self.start()
         elif self._body_timeout < 0:
             self.timed_out = True
             self.task.cancel()
         else:
-            self._handle = self._loop.call_later(max(0.0, self._body_timeout - WATCH_AFTER), self._fire)
+            self._set(max(0.0, self._body_timeout - WATCH_AFTER))
             self._body_timeout = -1.0
+
+    def _set(self, delay: float) -> None:
+        """A timer of its own."""
+        self._handle = asyncio.get_running_loop().call_later(delay, self.ring)
+
+    def _unset(self) -> None:
+        if self._handle is None:
+            self._line.waiting.pop(self, None)
+        else:
+            self._handle.cancel()
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -27,6 +27,7 @@ from gateway.pipeline.outgoing import request_for
 from gateway.pipeline.settings import CARRIAGE, Carriage, Limits
 from gateway.pipeline.watchdog import Watchdog
 from gateway.policy.retry import RetryPolicy, verdict
+from gateway.timers import TimerLines
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 
 ERROR_BODY_LIMIT = 1 << 20
@@ -38,15 +39,24 @@ _RAW_OPERATIONS = frozenset(("audio", "images", "other"))
 
 
 class Dispatch:
-    """Sends attempts. clock: time. limits, retry, carriage: the route's."""
+    """Sends attempts. clock: time. timers: of the process. limits, retry, carriage: the route's."""
 
-    __slots__ = ("_cache_marks", "_clock", "_limits", "_now", "_retry")
+    __slots__ = ("_cache_marks", "_clock", "_first_tokens", "_limits", "_now", "_replies", "_retry")
 
-    def __init__(self, clock: Clock, limits: Limits, retry: RetryPolicy, carriage: Carriage = CARRIAGE) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        timers: TimerLines,
+        limits: Limits,
+        retry: RetryPolicy,
+        carriage: Carriage = CARRIAGE,
+    ) -> None:
         self._cache_marks = carriage.cache_marks
         self._clock = clock
         self._now = clock.monotonic
         self._limits = limits
+        self._first_tokens = timers.of("first token", limits.first_token)
+        self._replies = timers.of("reply", limits.total)
         self._retry = retry
 
     async def __call__(self, exchange: Exchange, flight: Flight, deadline: float) -> Reply:
@@ -56,7 +66,10 @@ class Dispatch:
         streamed = call.stream or call.operation in _RAW_OPERATIONS
         limits = self._limits
         request = request_for(exchange, flight, streamed, limits, cache_marks=self._cache_marks)
-        dog = Watchdog(self._now, limits.first_token if call.stream else limits.total, "silent", deadline)
+        if call.stream:
+            dog = Watchdog(self._now, limits.first_token, "silent", deadline, self._first_tokens)
+        else:
+            dog = Watchdog(self._now, limits.total, "silent", deadline, self._replies)
         upstream: UpstreamReply | None = None
         try:
             sign = flight.target.endpoint.sign

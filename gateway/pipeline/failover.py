@@ -42,6 +42,7 @@ from gateway.policy.key_pool import KeyPool, PoolKey
 from gateway.policy.retry import RetryBudget, RetryPolicy, Verdict, backoff, verdict
 from gateway.policy.selection import Reason, Refusal
 from gateway.providers.prices import SHIPPED_BOOK, PriceBook
+from gateway.timers import TimerLines
 
 Weigh = Callable[[Exchange, Sequence[Target]], list[int | None]]
 """What a request is thought to cost at each of these targets, in nano-USD; None where that is not known."""
@@ -63,6 +64,7 @@ class Failover:
         self,
         *,
         clock: Clock,
+        timers: TimerLines,
         candidates: Candidates,
         balancer: Balancer,
         limits: Limits,
@@ -86,7 +88,7 @@ class Failover:
         self._strategy: Strategy = strategy
         self._prices = prices
         self._weigh = weigh
-        self._dispatch = Dispatch(clock, limits, retry, carriage)
+        self._dispatch = Dispatch(clock, timers, limits, retry, carriage)
 
     async def __call__(self, exchange: Exchange) -> Reply:
         now = self._now()

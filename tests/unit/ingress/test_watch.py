@@ -9,11 +9,12 @@ import pytest
 from gateway.core.exchange import Call, Exchange
 from gateway.ingress.body import Message
 from gateway.ingress.watch import WATCH_AFTER, Watch
-from tests.support.virtual_time import elapsed
+from gateway.timers import TimerLine
+from tests.support.virtual_time import START, elapsed, virtual_clock
 
 
 def exchange() -> Exchange:
-    return Exchange("1", "POST", "/", b"", [], b"", Call("openai", "chat", "/"), "prod", 1.0, 0.0)
+    return Exchange("1", "POST", "/", b"", [], b"", Call("openai", "chat", "/"), "prod", START, 0.0)
 
 
 class Client:
@@ -37,7 +38,7 @@ async def served(
     watches: list[Watch] = []
 
     async def serve() -> None:
-        watch = Watch(request, client.receive, timeout, finish=finish)
+        watch = Watch(request, client.receive, timeout, TimerLine(virtual_clock().monotonic), finish=finish)
         watches.append(watch)
         try:
             await body(watch)

@@ -6,12 +6,14 @@ import pytest
 
 from gateway.core.errors import FaultKind, UpstreamFault
 from gateway.pipeline.watchdog import Watchdog
+from gateway.timers import TimerLine
 from tests.support.virtual_time import START, elapsed, virtual_clock
 
 
 def watchdog(limit: float = 5.0, kind: FaultKind = "silent", deadline: float = 600.0) -> Watchdog:
     """deadline: seconds after the test's start."""
-    return Watchdog(virtual_clock().monotonic, limit, kind, START + deadline)
+    now = virtual_clock().monotonic
+    return Watchdog(now, limit, kind, START + deadline, TimerLine(now))
 
 
 async def bite(dog: Watchdog) -> UpstreamFault:
