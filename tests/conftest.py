@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
 from tests.support.virtual_time import run_virtual
@@ -57,6 +58,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # No test is timed: an example may take its while on a machine that has something else to do.
+    hypothesis.settings.register_profile("untimed", hypothesis.settings(deadline=None))
+    hypothesis.settings.load_profile("untimed")
     config.addinivalue_line("markers", "real_time: an async test that uses sockets or threads and a real event loop")
 
 
