@@ -78,6 +78,10 @@ _FAR: Final = {
     "global": ("ceiling-limit",),
 }
 """Codes of problems elsewhere that leaving out any part of a section may bring about."""
+_BESIDE: Final = {
+    "strategy": ("weight-ignored", "priority-ignored", "models-unused", "model-missing", "no-targets"),
+}
+"""Codes of problems in the same mapping that leaving out one of its keys, which has a default, may bring about."""
 
 
 def check(loaded: Loaded, now: float | None = None) -> list[Problem]:
@@ -130,6 +134,8 @@ def _follows(found: Problem, broken: tuple[DocumentPath, ...]) -> bool:
         if path[:1] == ("providers",) and found.code in _PART:
             return True
         if path and found.code in _FAR.get(str(path[0]), ()):
+            return True
+        if path and found.code in _BESIDE.get(str(path[-1]), ()) and _is_within(found.path, dotted(path[:-1])):
             return True
         # Of a list, all that stands beside it is in doubt as well, but for the entries in front.
         indices = [index for index, part in enumerate(path) if isinstance(part, int)]

@@ -1034,3 +1034,18 @@ def test_an_entry_that_cannot_be_read_hides_nothing_of_those_in_front_of_it(tmp_
         "6:21 provider-unknown",
         "6:77 bad-format",
     ]
+
+
+def test_weights_are_not_judged_by_a_strategy_that_was_not_understood(tmp_path: Path) -> None:
+    file = tmp_path / "routers.yaml"
+    file.write_text(
+        "routers:\n"
+        "  a: {load-balance: {chat: {strategy: wieghted, providers: [{provider: echo, weight: '1'}]}}}\n"
+        "  b: {load-balance: {chat: {strategy: model-wieghted, models: [echo/a]}}}\n"
+        "  c: {load-balance: {chat: {providers: [{provider: echo, weight: '1'}]}}}\n"
+    )
+    assert [f"{problem.place.rpartition('.yaml:')[2]} {problem.code}" for problem in examine(file, {})[1]] == [
+        "2:39 not-allowed",
+        "3:39 not-allowed",
+        "4:66 weight-ignored",
+    ]
