@@ -32,7 +32,7 @@ def told(text: str, folder: Path) -> list[str]:
             "routers: {a: {load_balance: {}}}",
             '1:15 unknown-key: unknown key "load_balance"; did you mean "load-balance"?',
         ),
-        ("semantic-cache: 1", '1:1 unknown-key: "semantic-cache" is a name kept for a later version; this one does not have it'),
+        ("shadow: 1", '1:1 unknown-key: "shadow" is a name kept for a later version; this one does not have it'),
         ("budget: 1", '1:1 unknown-key: unknown key "budget"'),
         ("zzz: 1", '1:1 unknown-key: unknown key "zzz"'),
         ("server: {port: '80'}", "1:16 wrong-type: must be a whole number, not text"),
