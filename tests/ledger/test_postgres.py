@@ -257,9 +257,9 @@ async def test_a_server_that_takes_no_writes_is_looked_for_anew(postgres_url: st
     other = await asyncpg.connect(postgres_url)
     name = await other.fetchval("SELECT current_database()")
     await other.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    # It goes for connections that come after it.
+    # It goes for connections that come after it; the server waits for the end of those that there are.
     mine = "application_name = 'router-gateway' AND datname = current_database()"
-    await other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")
+    await other.execute(f"SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE {mine}")
     for _ in range(3):
         with pytest.raises(LedgerDown):
             await database.insert(given)
