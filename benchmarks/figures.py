@@ -153,11 +153,16 @@ def reload(bench: Bench) -> Iterable[Figure]:
             weight = f"0.{i + 1}"
             text = systems.config_text(ours.server.port, bench.behind, bench.engines, MANY_ROUTERS, weight)
             before = reloads(ours.server)
+            serves = config_of(ours.server)
             replace(config, text)
             begun = time.perf_counter()
-            after = wait_for_reload(ours.server, before)
+            # Not by the metrics, of which a thousand routers have many: to ask for them again and again is a load, too.
+            while config_of(ours.server) == serves:
+                if time.perf_counter() - begun > 10:
+                    break
+                time.sleep(0.02)
             seen.append(time.perf_counter() - begun)
-            took.append(after.seconds)
+            took.append(taken(reloads(ours.server), before).seconds)
         asked, held = asking.result(), holding.result()
     note = f"longest of {len(took)}; file replaced to new config in use: {max(seen):.2f} s"
     yield Figure("reload", f"reload of {MANY_ROUTERS:,} routers under load", max(took), "s", target=0.5, note=note)
@@ -250,15 +255,18 @@ def reloads(server: Server) -> Reloads:
     return Reloads(values[RELOADS_TAKEN], values[RELOADS_REFUSED], values[RELOAD_SECONDS])
 
 
-def wait_for_reload(server: Server, before: Reloads) -> Reloads:
-    deadline = time.perf_counter() + 10
-    while (now := reloads(server)).taken == before.taken:
-        if now.refused > before.refused:
-            raise loads.LoadFailed("the gateway refused the config that it was to reload")
-        if time.perf_counter() > deadline:
-            raise loads.LoadFailed("no reload within 10 s of a change of the file")
-        time.sleep(0.02)
+def taken(now: Reloads, before: Reloads) -> Reloads:
+    """Those of now, if there was one more."""
+    if now.refused > before.refused:
+        raise loads.LoadFailed("the gateway refused the config that it was to reload")
+    if now.taken == before.taken:
+        raise loads.LoadFailed("no reload within 10 s of a change of the file")
     return now
+
+
+def config_of(server: Server) -> str:
+    """The hash of the config that serves."""
+    return str(msgspec.json.decode(get(server, "/health"), type=dict[str, object])["config"])
 
 
 def replace(path: Path, text: str) -> None:

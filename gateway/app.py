@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from gateway.ingress.ops import Ops
 from gateway.runtime import Runtime, system_clock
 from gateway.telemetry.exposition import Snapshots
 from gateway.telemetry.log import Log, bridge_libraries
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Metrics, Sample
 from gateway.upstream.echo import EchoTransport
 from gateway.upstream.engines import open_transport
 
@@ -183,7 +183,7 @@ def application(gateway: Gateway, snapshots_folder: str | None = None) -> Starle
                 await listener.open()
                 ends.push_async_callback(listener.close)
             if snapshots is not None:
-                ends.callback(_write_snapshot, snapshots, ops)
+                ends.callback(lambda: _write_snapshot(snapshots, ops.samples()))
                 start(_write_snapshots(snapshots, ops))
             ends.push_async_callback(_end, tasks)
             start(ConfigWatch(lambda: gateway.files, gateway.reload).run())
@@ -227,11 +227,17 @@ async def _end(tasks: set[asyncio.Task[object]]) -> None:
 
 async def _write_snapshots(snapshots: Snapshots, ops: Ops) -> None:
     while True:
-        _write_snapshot(snapshots, ops)
+        writing = asyncio.ensure_future(asyncio.to_thread(_write_snapshot, snapshots, ops.samples()))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # The thread goes on, and the last snapshot comes after its own.
+            await writing
+            raise
         await asyncio.sleep(_SNAPSHOT_EVERY)
 
 
-def _write_snapshot(snapshots: Snapshots, ops: Ops) -> None:
+def _write_snapshot(snapshots: Snapshots, samples: Callable[[], list[Sample]]) -> None:
     # A full disk must not end anything: the next one may fit.
     with contextlib.suppress(OSError):
-        snapshots.write(ops.samples())
+        snapshots.write(samples())

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -73,12 +74,17 @@ class Ops:
             Route("/metrics", _Page(self._metrics)),
         ]
 
-    def samples(self) -> Iterator[Sample]:
-        """This worker's samples: its counters, and the state of this moment."""
+    def samples(self) -> Callable[[], list[Sample]]:
+        """This worker's samples: its counters, and the state of this moment. To list them takes a while where there are
+        a thousand routers, and is for another thread than the event loop's."""
+        counters = self._runtime.metrics.copy()
+        moment = list(self._moment())
+        return lambda: [*counters.samples(), *moment]
+
+    def _moment(self) -> Iterator[Sample]:
         runtime = self._runtime
         serving = self._serving()
         now = runtime.clock.monotonic()
-        yield from runtime.metrics.samples()
         yield from runtime.standings.samples(runtime.clock.wall())
         yield "gateway_requests_in_flight", (), len(runtime.in_flight)
         targets: dict[tuple[str, str], tuple[int, float]] = {}
@@ -107,10 +113,10 @@ class Ops:
             yield from ledger.gauges()
         yield "gateway_resident_bytes", (), _resident_bytes()
 
-    def _livez(self) -> Response:
+    async def _livez(self) -> Response:
         return _json({"status": "alive"})
 
-    def _readyz(self) -> Response:
+    async def _readyz(self) -> Response:
         serving = self._serving()
         now = self._runtime.clock.monotonic()
         # Without routers the direct routes are what it is for; with them, a provider that none lists proves nothing.
@@ -143,7 +149,7 @@ class Ops:
             page["sinks"] = sinks
         return _json(page, 200 if status == "ready" else 503)
 
-    def _health(self) -> Response:
+    async def _health(self) -> Response:
         serving = self._serving()
         now = self._runtime.clock.monotonic()
         keys = {
@@ -184,20 +190,22 @@ class Ops:
         runtime = self._runtime
         return {name: runtime.log.redact(trouble) for name, trouble in runtime.sinks.troubles().items()}
 
-    def _metrics(self) -> Response:
-        workers = [self.samples(), *(self._snapshots.others() if self._snapshots is not None else ())]
-        return Response(render(workers), media_type=CONTENT_TYPE)
+    async def _metrics(self) -> Response:
+        return Response(await asyncio.to_thread(self._render, self.samples()), media_type=CONTENT_TYPE)
+
+    def _render(self, own: Callable[[], list[Sample]]) -> bytes:
+        return render([own(), *(self._snapshots.others() if self._snapshots is not None else ())])
 
 
 class _Page:
     """A page that is read. Starlette passes an ASGI class any method, so the answer to the others is here."""
 
-    def __init__(self, read: Callable[[], Response]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Response]]) -> None:
         self._read = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] in ("GET", "HEAD"):
-            response = self._read()
+            response = await self._read()
         else:
             error = {"code": "method_not_allowed", "message": "This page is only read: GET or HEAD."}
             response = _json({"error": error}, 405)

@@ -8,12 +8,12 @@ stay, or a restart would look like a reset. Nothing is written while there is on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Metric
 
 from gateway.telemetry.families import FAMILIES
 from gateway.telemetry.metrics import Sample
@@ -44,6 +44,16 @@ _LEAST = frozenset(
 _LIVE_ONLY = frozenset(family.name for family in FAMILIES.values() if family.kind == "gauge")
 
 Table = dict[tuple[str, tuple[str, ...]], float]
+
+_Labelled = tuple[tuple[str, ...], tuple[str, ...]]
+"""Names of labels, and what they are."""
+_ESCAPED: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+_WORDS: Final = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
+_HEADS: Final = {
+    family.name: f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
+    for family in FAMILIES.values()
+    for name in (family.name + ("_total" if family.kind == "counter" else ""),)
+}
 
 
 class Snapshots:
@@ -79,22 +89,34 @@ class Snapshots:
 
 def render(workers: Iterable[Iterable[Sample]]) -> bytes:
     """The samples of all workers in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(_merge(workers)))
-    return generate_latest(registry)
+    lines: dict[str, list[str]] = {name: [] for name in FAMILIES}
+    # The same labels stand in each bucket of a histogram.
+    written: dict[_Labelled, str] = {}
+    for (name, labels), value in _merge(workers).items():
+        family = _FAMILY_OF[name]
+        if name.endswith("_bucket"):
+            route = _written(family.labels, labels[:-1], written)
+            text = f'{{{route},le="{labels[-1]}"}}'
+        elif labels:
+            text = f"{{{_written(family.labels, labels, written)}}}"
+        else:
+            text = ""
+        lines[family.name].append(f"{name}{text} {_number(value)}\n")
+    return "".join(chain.from_iterable((_HEADS[name], *found) for name, found in lines.items())).encode()
 
 
-class _Collector:
-    def __init__(self, table: Mapping[tuple[str, tuple[str, ...]], float]) -> None:
-        self._table = table
+def _written(names: tuple[str, ...], labels: tuple[str, ...], written: dict[_Labelled, str]) -> str:
+    key = names, labels
+    found = written.get(key)
+    if found is None:
+        pairs = zip(names, labels, strict=True)
+        found = written[key] = ",".join(f'{name}="{label.translate(_ESCAPED)}"' for name, label in pairs)
+    return found
 
-    def collect(self) -> Iterable[Metric]:
-        metrics = {name: Metric(name, family.help, family.kind) for name, family in FAMILIES.items()}
-        for (name, labels), value in self._table.items():
-            family = _FAMILY_OF[name]
-            names = (*family.labels, "le") if name.endswith("_bucket") else family.labels
-            metrics[family.name].add_sample(name, dict(zip(names, labels, strict=True)), value)
-        return metrics.values()
+
+def _number(value: float) -> str:
+    text = repr(float(value))
+    return _WORDS.get(text, text)
 
 
 def _merge(workers: Iterable[Iterable[Sample]]) -> Table:

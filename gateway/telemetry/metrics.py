@@ -93,6 +93,14 @@ class Metrics:
         self.total_saved = 0
         self.total_unpriced = 0
 
+    def copy(self) -> Metrics:
+        """What is counted by now, for a thread that reads it while this one goes on counting."""
+        twin = Metrics()
+        for name, value in vars(self).items():
+            setattr(twin, name, dict(value) if isinstance(value, dict) else value)
+        twin._cells = {key: cell[:] for key, cell in self._cells.items()}
+        return twin
+
     def settle(self, exchange: Exchange) -> None:
         """Count one exchange, when everything about it is known."""
         self.total_requests += 1

@@ -78,7 +78,7 @@ class Page:
         return status, msgspec.json.decode(body)
 
     def gauges(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        return {(name, labels): value for name, labels, value in self.ops.samples()}
+        return {(name, labels): value for name, labels, value in self.ops.samples()()}
 
 
 async def test_alive_is_alive_whatever_else() -> None:

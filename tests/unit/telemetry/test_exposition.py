@@ -3,9 +3,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry import exposition
@@ -27,6 +30,47 @@ def parsed(*workers: list[Sample]) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(render(workers).decode())
         for sample in family.samples
     }
+
+
+def by_the_library(table: dict[tuple[str, tuple[str, ...]], float]) -> bytes:
+    """The page as prometheus_client writes it."""
+
+    class Collector:
+        def collect(self) -> Iterable[Metric]:
+            metrics = {name: Metric(name, family.help, family.kind) for name, family in FAMILIES.items()}
+            for (name, labels), value in table.items():
+                family = max(
+                    (one for one in FAMILIES.values() if name.startswith(one.name)), key=lambda one: len(one.name)
+                )
+                names = (*family.labels, "le") if name.endswith("_bucket") else family.labels
+                metrics[family.name].add_sample(name, dict(zip(names, labels, strict=True)), value)
+            return metrics.values()
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector())
+    return generate_latest(registry)
+
+
+def test_the_page_says_what_the_library_would_say() -> None:
+    histogram = Histogram()
+    for seconds in (0.001, 0.3, 1234567.125, 1e17):
+        histogram.observe(seconds)
+    odd = 'a "quoted" \\ back\nline, {braces}=\u00e9'
+    samples: list[Sample] = [
+        (REQUESTS, LABELS, 3),
+        (REQUESTS, (odd, *LABELS[1:]), 0.5),
+        *histogram.samples("gateway_request_duration_seconds", (odd, "openai", "")),
+        ("gateway_requests_in_flight", (), 0),
+        ("gateway_resident_bytes", (), 123456789012.0),
+        ("gateway_ledger_lag_seconds", (), float("inf")),
+        ("gateway_config_reload_seconds", (), 1e-7),
+    ]
+    ours, theirs = (
+        sorted(text_string_to_metric_families(page.decode()), key=lambda family: family.name)
+        for page in (render([samples]), by_the_library({(name, labels): value for name, labels, value in samples}))
+    )
+    assert ours == theirs
+    assert ours
 
 
 def test_counters_and_histograms_of_all_workers_are_added() -> None:
