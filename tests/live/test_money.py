@@ -33,7 +33,7 @@ def ask(program: Program) -> int:
 
 
 def spent(program: Program) -> float:
-    return program.metric('gateway_budget_spent_ratio{consumer="one",kind="router",window="month"}')
+    return program.metric('gateway_budget_spent_ratio{kind="router",consumer="one",window="month"}')
 
 
 @pytest.mark.real_time

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ from starlette.applications import Starlette
 
 from gateway.core.exchange import Call, Exchange
 from gateway.core.secret import Secret
+from gateway.ingress import ops
 from gateway.ingress.ops import Ops, Serving
 from gateway.pipeline.endpoint import Endpoint
 from gateway.policy.health import BreakerPolicy
 from gateway.policy.key_pool import KeyPool
 from gateway.providers.row import Surface
 from gateway.runtime import Runtime
-from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots
+from gateway.telemetry.exposition import CONTENT_TYPE, Snapshots, render
 from gateway.telemetry.log import Log
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Metrics, Sample
 from gateway.upstream.transport import UpstreamReply, UpstreamRequest
 from tests.support.virtual_time import virtual_clock
 
@@ -205,6 +207,26 @@ async def test_the_page_has_this_worker_and_the_others(tmp_path: Path, monkeypat
     assert (status, headers[b"content-type"].decode()) == (200, CONTENT_TYPE)
     assert b'gateway_config_reloads_total{result="ok"} 4.0' in body
     assert b"gateway_routers 2.0" in body
+
+
+async def test_a_page_of_metrics_keeps_nobody_waiting_and_is_of_the_moment_in_which_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = Page()
+    others_are_served = threading.Event()
+
+    def slow(workers: Sequence[Iterable[Sample]]) -> bytes:
+        assert others_are_served.wait(30)
+        return render(workers)
+
+    monkeypatch.setattr(ops, "render", slow)
+    page.runtime.metrics.count_reload("ok")
+    asked = asyncio.create_task(page.get("/metrics"))
+    await asyncio.sleep(0)
+    page.runtime.metrics.count_reload("ok")
+    assert (await page.get("/livez"))[0] == 200
+    others_are_served.set()
+    assert b'gateway_config_reloads_total{result="ok"} 1.0' in (await asked)[2]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
