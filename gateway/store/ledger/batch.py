@@ -7,16 +7,14 @@ from gateway.store.ledger.spool import Segment
 
 
 class Batch:
-    """rows: to be brought. fit: so many of them are known to fit into columns. safe: the ids of those that are on disk
-    already. segment: where, if in its own. keeps: the segment has rows that are not among these. began: clock seconds
-    of the first row."""
+    """rows: to be brought, which fit into columns. safe: the ids of those that are on disk already. segment: where, if
+    in its own. keeps: the segment has rows that are not among these. began: clock seconds of the first row."""
 
-    __slots__ = ("began", "fit", "keeps", "rows", "safe", "segment")
+    __slots__ = ("began", "keeps", "rows", "safe", "segment")
 
     def __init__(self) -> None:
         self.began = 0.0
         self.rows: list[Record] = []
-        self.fit = 0
         self.safe: set[str] = set()
         self.segment: Segment | None = None
         self.keeps = False

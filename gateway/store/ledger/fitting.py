@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from gateway.core.record import Record
-from gateway.core.usage import NOTHING_USED, Usage
+from gateway.core.usage import Usage
 
 MOST_TOKENS: Final = 10**12
 """Of one kind in one request. Far more than any model reads, and thousands of such rows still add up in 64 bits."""
@@ -31,8 +32,9 @@ def fitted(record: Record) -> Record:
     """The record itself when it fits, else one that does."""
     change: Change = {}
     usage = record.usage
-    if usage is not NOTHING_USED and _is_absurd(usage):
-        change["usage"] = Usage(*(min(max(count, 0), MOST_TOKENS) for count in msgspec.structs.astuple(usage)))
+    counts = astuple(usage)
+    if max(counts) > MOST_TOKENS or min(counts) < 0:
+        change["usage"] = Usage(*(min(max(count, 0), MOST_TOKENS) for count in counts))
     cost = record.cost
     if cost is not None and not 0 <= cost <= MOST_MONEY:
         change["cost"] = min(max(cost, 0), MOST_MONEY)
@@ -63,11 +65,6 @@ def fitted(record: Record) -> Record:
 def is_clamped(given: Record, written: Record) -> bool:
     """Whether numbers were cut, not only text."""
     return (given.usage, given.cost, given.saved) != (written.usage, written.cost, written.saved)
-
-
-def _is_absurd(usage: Usage) -> bool:
-    counts = msgspec.structs.astuple(usage)
-    return bool(max(counts) > MOST_TOKENS or min(counts) < 0)
 
 
 def _clean(text: str) -> str:

@@ -96,11 +96,14 @@ class LedgerWriter:
 
     def write(self, record: Record, exchange: Exchange) -> None:
         """Take one. Raises nothing."""
+        # Now, while it is in the processor's caches.
+        row = fitted(record)
+        if row is not record and is_clamped(record, row):
+            self._count("clamped", 1)
         batch = self._next
         is_safe = False
         if exchange.charged:
-            record = self._fitted(record)
-            is_safe = self._spill.protect(batch, record)
+            is_safe = self._spill.protect(batch, row)
             if not is_safe:
                 self._count("unprotected", 1)
         if self._waiting >= self._queue and (self._drops or self._closed):
@@ -112,9 +115,9 @@ class LedgerWriter:
                 self._lose(1)
             return
         if self._closed:
-            self._put_away_late(self._fitted(record))
+            self._put_away_late(row)
             return
-        batch.rows.append(record)
+        batch.rows.append(row)
         self._waiting += 1
         if self._waiting >= self._queue:
             self._tell_full()
@@ -186,20 +189,8 @@ class LedgerWriter:
         self._tell_full()
         self._room.set()
 
-    def _fitted(self, record: Record) -> Record:
-        row = fitted(record)
-        if row is not record and is_clamped(record, row):
-            self._count("clamped", 1)
-        return row
-
-    def _fit(self, batch: Batch) -> None:
-        """Not when a row comes, which is on the path of its request: many at once take half the time."""
-        batch.rows[batch.fit :] = map(self._fitted, batch.rows[batch.fit :])
-        batch.fit = len(batch.rows)
-
     def _take(self) -> Batch:
         batch, self._next = self._next, Batch()
-        self._fit(batch)
         self._filled.clear()
         self._in_hand[id(batch)] = batch
         return batch
@@ -291,7 +282,6 @@ class LedgerWriter:
         self._in_hand.pop(id(batch), None)
         self._leave(len(batch.rows) - len(loose))
         self._next.rows[:0] = loose
-        self._next.fit = 0
         self._next.began = batch.began
         self._filled.set()
 
