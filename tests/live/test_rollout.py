@@ -86,9 +86,14 @@ class Load:
         self.answered = 0
         self.enough = False
         self.failed: list[str] = []
+        self._asking = 0
+        self._may_ask = asyncio.Event()
+        self._may_ask.set()
 
     async def ask(self, number: int) -> None:
         while not self.enough:
+            await self._may_ask.wait()
+            self._asking += 1
             stream = number % 2 == 0
             try:
                 async with connect(self._port) as client:
@@ -100,6 +105,18 @@ class Load:
             except (Broken, OSError) as error:
                 self.failed.append(repr(error))
             self.answered += 1
+            self._asking -= 1
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Nobody asks meanwhile."""
+        self._may_ask.clear()
+        try:
+            while self._asking:
+                await asyncio.sleep(0)
+            yield
+        finally:
+            self._may_ask.set()
 
     async def many(self) -> None:
         """Until so many more were answered."""
@@ -223,14 +240,16 @@ async def under_load(site: Site) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def streams_held(site: Site, provider: Provider) -> AsyncIterator[asyncio.Event]:
-    """Streams that have begun. They are let go by the event, and each must come to its own end."""
+    """Streams that have begun, as many at each gateway: nginx gives requests to them in turn, so others wait meanwhile.
+    They are let go by the event, and each must come to its own end."""
     provider.go_on = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connect(site.nginx.program.port)) for _ in range(HELD)]
-        for client in clients:
-            await client.send("POST", PATH, body(stream=True, user="held"))
-            assert await client.read_head() == 200
-            assert b"first" in await client.read_chunk()
+        async with site.load.paused():
+            for client in clients:
+                await client.send("POST", PATH, body(stream=True, user="held"))
+                assert await client.read_head() == 200
+                assert b"first" in await client.read_chunk()
         yield provider.go_on
         provider.go_on.set()
         for client in clients:
