@@ -6,6 +6,7 @@ client's leaving is told at once, SIGHUP reloads, and SIGTERM lets what is under
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import multiprocessing
 import os
@@ -41,7 +42,17 @@ _APPLICATION = "gateway.app:from_environment"
 
 def serve(server: Server) -> int:
     """Serve until SIGTERM or SIGINT. The workers find the config in the environment."""
+    if server.scheduling == "batch":
+        _be_a_batch()
     return _serve_hypercorn(server) if server.engine == "hypercorn" else _serve_granian(server)
+
+
+def _be_a_batch() -> None:
+    """Have no thread of this process and its workers, which inherit it, interrupt another when it wakes: the thread of
+    the sockets would stop the event loop at each reply, to write a single one (docs/adr/0013)."""
+    # Not every system has it, and a sandbox may refuse.
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def why_not_bound(host: str, port: int) -> str:

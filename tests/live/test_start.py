@@ -124,6 +124,20 @@ async def test_several_keys_in_a_variable_are_a_pool_that_rotates(engine: str, t
     assert sorted(seen[:2]) == keys
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="a policy of Linux")
+@pytest.mark.parametrize(("chosen", "policy"), [("batch", "SCHED_BATCH"), ("normal", "SCHED_OTHER")])
+async def test_all_threads_of_all_workers_are_scheduled_as_the_config_says(
+    engine: str, tmp_path: Path, chosen: str, policy: str
+) -> None:
+    text = config(engine).replace("server: {", f"server: {{scheduling: {chosen}, ")
+    with start_gateway(tmp_path, text, {}, "--workers", "2") as program:
+        await see_both_workers(program)
+        main = psutil.Process(program.pid)
+        workers = [child for child in main.children() if len(child.threads()) > 1]
+        found = {os.sched_getscheduler(thread.id) for process in (main, *workers) for thread in process.threads()}
+        assert (len(workers), found) == (2, {getattr(os, policy)})
+
+
 async def see_both_workers(program: Program) -> int:
     """How many requests it took until each of two had answered one, told by its part of their ids."""
     asked = 0

@@ -314,7 +314,7 @@ _SERVER: Final = (
     Rule("accepted-more", "raised", "safe", "`max-body-size` or `max-header-size` is larger.", "Less is refused."),
     Rule("engine", "changed", "risky", "`engine`, `upstream-engine`.", "Other code moves the bytes."),
     Rule("proxies", "changed", "risky", "`trusted-proxies`.", "Callers' addresses are read otherwise."),
-    Rule("process", "changed", "safe", "`workers`, `logging`.", "Answers stay the same."),
+    Rule("process", "changed", "safe", "`workers`, `scheduling`, `logging`.", "Answers stay the same."),
     Rule("store", "changed", "risky", "`store.url` or `key-prefix`.", "Counts and kept answers begin anew."),
     Rule("store-outage", "changed", "risky", "`store.on-outage`.", "An outage refuses, or lets through."),
     Rule("store-link", "changed", "safe", "`store.timeout` or `client`.", "It is the same store."),

@@ -15,6 +15,7 @@ _SERVER: Final = (
 )
 _CODES: Final = {
     "host": "listen", "port": "listen", "engine": "engine", "upstream-engine": "engine", "workers": "process",
+    "scheduling": "process",
 }  # fmt: skip
 _KNOWN: Final = (
     *map(attribute, _CODES), *(attribute(field.key) for field in _SERVER), "tls", "trusted_proxies", "logging",
