@@ -30,7 +30,7 @@ CLOSE_WITHIN: Final = 5.0
 _LOOK_FOR_ORPHANS: Final = 30.0
 """Seconds between two looks for what other processes left behind."""
 _OPEN_WITHIN: Final = 2.0
-"""Seconds that the start of a process waits for the database."""
+"""Seconds that the start of a process waits for the database, and for what is brought to it first."""
 _SLOW: Final = 1.0
 """Seconds that rows stay in memory alone while the database does not answer."""
 
@@ -73,6 +73,7 @@ class LedgerWriter:
         self._pressed = asyncio.Event()
         self._room = asyncio.Event()
         self._replay = asyncio.Event()
+        self._looked = asyncio.Event()
         self._closing = asyncio.Event()
         self._closed = False
         self._reach = Reach(monotonic, tell)
@@ -82,7 +83,8 @@ class LedgerWriter:
         self._tasks: list[Task[None]] = []
 
     async def open(self) -> None:
-        """Connect and migrate, and begin. A database that is away is tried again behind the requests."""
+        """Connect and migrate, bring what other processes left, and begin: what they charged is known before anybody
+        is served. A database that is away, or has much to take, goes on behind the requests."""
         works: tuple[Coroutine[None, None, None], ...] = (
             self._write_forever(), self._relieve_forever(), self._replay_forever(),
             tend_forever(self.database, self._retention, self._wall, self._tell),
@@ -212,6 +214,7 @@ class LedgerWriter:
         except LedgerDown as down:
             self._fell(down)
         self._replay.set()
+        await self._looked.wait()
 
     async def _write_forever(self) -> None:
         while True:
@@ -304,6 +307,7 @@ class LedgerWriter:
                     await self._replay_all()
                 except LedgerDown as down:
                     self._fell(down)
+            self._looked.set()
 
     async def _replay_all(self) -> None:
         if self._reach.down is not None:

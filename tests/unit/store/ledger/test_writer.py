@@ -199,16 +199,32 @@ async def test_an_outage_without_requests_ends_by_itself(tmp_path: Path) -> None
         assert len(await desk.kept()) == 1
 
 
-async def test_a_process_brings_what_another_left(tmp_path: Path) -> None:
-    async with at_work(Desk(tmp_path, name="a")) as first:
+async def leave_rows(folder: Path) -> None:
+    """In the spool, as a process that has ended."""
+    async with at_work(Desk(folder, name="a")) as first:
         first.database.is_away = True
         first.write(records(40))
         await asyncio.sleep(1.0)
     assert await first.kept() == []
+
+
+async def test_a_process_brings_what_another_left_before_it_serves(tmp_path: Path) -> None:
+    await leave_rows(tmp_path)
     async with at_work(Desk(tmp_path, name="b")) as second:
-        await asyncio.sleep(1.0)
         assert await second.kept() == records(40)
         assert second.files() == []
+
+
+async def test_what_takes_long_to_bring_keeps_no_process_from_serving(tmp_path: Path) -> None:
+    await leave_rows(tmp_path)
+    desk = Desk(tmp_path, name="b")
+    desk.database.takes = 10.0
+    began = asyncio.get_running_loop().time()
+    async with at_work(desk):
+        assert asyncio.get_running_loop().time() - began == 2.0
+        assert await desk.kept() == []
+        await asyncio.sleep(10.0)
+        assert await desk.kept() == records(40)
 
 
 async def test_a_process_that_finds_the_database_away_at_start_serves(tmp_path: Path) -> None:
