@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
-from gateway.core.exchange import Exchange
+from gateway.core.exchange import Attempt, Exchange
 from gateway.core.record import AttemptRecord, Record
 from gateway.core.usage import NOTHING_USED
 from gateway.pipeline.identity import end_user
@@ -88,18 +88,17 @@ class Recorder:
             exchange.ended - started,
             exchange.first_byte - started if exchange.first_byte else 0.0,
             call.max_tokens,
-            tuple(
-                [
-                    AttemptRecord(
-                        attempt.provider,
-                        attempt.model,
-                        attempt.key,
-                        attempt.status,
-                        attempt.fault or "",
-                        attempt.ended - attempt.started if attempt.ended else 0.0,
-                    )
-                    for attempt in attempts
-                ]
-            ),
+            (_tried(attempts[0]),) if len(attempts) == 1 else tuple(map(_tried, attempts)),
             exchange.losses,
         )
+
+
+def _tried(attempt: Attempt) -> AttemptRecord:
+    return AttemptRecord(
+        attempt.provider,
+        attempt.model,
+        attempt.key,
+        attempt.status,
+        attempt.fault or "",
+        attempt.ended - attempt.started if attempt.ended else 0.0,
+    )

@@ -50,6 +50,16 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
 
     def sum(self, usage: Usage) -> int:
         """Of a usage, in the same parts. Parts that are more than their whole leave nothing of it, never less."""
+        u = usage
+        if u.input >= 0 <= u.output and not (
+            u.cached or u.cache_write_5m or u.cache_write_1h or u.reasoning
+            or u.audio_input or u.audio_output or u.image_input or u.image_output
+        ):  # fmt: skip
+            # Most have no parts.
+            return self.request + u.input * self.input + u.output * self.output
+        return self._sum_of_parts(usage)
+
+    def _sum_of_parts(self, usage: Usage) -> int:
         cached = usage.cached
         fresh = usage.input - usage.cache_write_5m - usage.cache_write_1h
         total = self.request + usage.cache_write_5m * self.write_5m + usage.cache_write_1h * self.write_1h

@@ -174,10 +174,11 @@ class Metrics:
 
     def count_cost(self, router: str, provider: str, model: str, nano: int) -> None:
         """What a request has cost."""
-        key = (router, provider, model)
-        if key not in self._costs:
-            key = self._bounded(self._costs, key)
-        self._costs[key] = self._costs.get(key, 0) + nano
+        costs, key = self._costs, (router, provider, model)
+        if key in costs:
+            costs[key] += nano
+        else:
+            self._add(costs, self._bounded(costs, key), nano)
         self.total_cost += nano
 
     def count_saved(self, router: str, by: str, nano: int) -> None:
@@ -282,5 +283,5 @@ class Metrics:
         return key if key in counts or len(counts) < CELLS else ("other", "other", "other")
 
     @staticmethod
-    def _add(counts: dict[Key, int], key: Key) -> None:
-        counts[key] = counts.get(key, 0) + 1
+    def _add(counts: dict[Key, int], key: Key, more: int = 1) -> None:
+        counts[key] = counts.get(key, 0) + more

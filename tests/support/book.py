@@ -7,10 +7,10 @@ What lives here: what the accounts ask, exactly as the protocol has it; records 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gateway.core.record import Record
+from gateway.store.ledger.gathered import Listed, Records
 from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
@@ -52,7 +52,10 @@ class Book:
     async def status(self) -> LedgerStatus:
         return LedgerStatus("a dictionary", (), (), len(self.records), None, 0)
 
-    async def insert(self, records: Sequence[Record]) -> int:
+    def gather(self) -> Listed:
+        return Listed()
+
+    async def insert(self, records: Records) -> int:
         await self._answer("insert")
         self.records += records
         return len(records)

@@ -8,10 +8,10 @@ nobody thought of becomes one, so that it is told and tried again and ends nobod
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
-from gateway.core.record import Record
+from gateway.store.ledger.gathered import Gathered, Records
 from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, RecordsRefused
 from gateway.store.ledger.spool import Orphan, Spool, framed
 
@@ -45,11 +45,11 @@ class Bringer:
         """Whether it can be reached, by giving it no row. LedgerDown where it cannot."""
         await _asked(self._database.insert(()))
 
-    async def bring(self, rows: Sequence[Record]) -> None:
+    async def bring(self, rows: Gathered) -> None:
         """All of them, those apart that the database will not have. LedgerDown: some may be there, and none is harmed
         by being brought again."""
-        for start in range(0, len(rows), CHUNK):
-            await self._insert(rows[start : start + CHUNK])
+        for part in rows.parts(CHUNK):
+            await self._insert(part)
 
     async def replay(self, orphan: Orphan, taken: Callable[[], None]) -> None:
         """A segment of the spool, which is deleted then. taken: told each time when the database has written of it.
@@ -73,7 +73,7 @@ class Bringer:
             self._count("replayed", len(records))
         orphan.delete()
 
-    async def _insert(self, rows: Sequence[Record]) -> int:
+    async def _insert(self, rows: Records) -> int:
         """How many were new."""
         if not rows:
             return 0
@@ -82,12 +82,13 @@ class Bringer:
         except LedgerDown:
             raise
         except RecordsRefused as refused:
-            if len(rows) > 1:
-                middle = len(rows) // 2
-                return await self._insert(rows[:middle]) + await self._insert(rows[middle:])
+            listed = list(rows)
+            if len(listed) > 1:
+                middle = len(listed) // 2
+                return await self._insert(listed[:middle]) + await self._insert(listed[middle:])
             self._count("refused", 1)
-            self._spool.put_aside("refused", [framed(rows[0])])
-            self._tell("error", "the ledger refuses a row", {"id": rows[0].id, "error": str(refused)})
+            self._spool.put_aside("refused", [framed(listed[0])])
+            self._tell("error", "the ledger refuses a row", {"id": listed[0].id, "error": str(refused)})
             return 0
         except Exception as bug:
             raise LedgerDown(repr(bug)) from bug

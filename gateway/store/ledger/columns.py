@@ -1,4 +1,4 @@
-"""The columns of a row, in one order, and the way from a record to them and back."""
+"""The columns of a row, in one order, and the way from them to a record."""
 
 from __future__ import annotations
 
@@ -19,47 +19,9 @@ COLUMNS: Final = (
     "attempts", "losses",
 )  # fmt: skip
 
-SHARED: Final = (
-    "caller", "team", "project", "router", "config", "dialect", "operation", "stream", "asked", "provider", "model",
-    "provider_key", "rule", "status", "outcome", "error_code", "cache_write_5m_tokens", "cache_write_1h_tokens",
-    "audio_input_tokens", "audio_output_tokens", "audio_cached_tokens", "image_input_tokens", "image_cached_tokens",
-    "image_output_tokens", "metered", "price_source", "cache", "saved_by", "max_tokens", "losses",
-)  # fmt: skip
-"""What many rows of a moment have in common."""
-OWN: Final = (
-    "time", "id", "request_id", "end_user", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
-    "cost", "saved", "seconds", "first_byte", "attempts",
-)  # fmt: skip
-"""What each has of its own."""
-
-Value = str | int | float | None
-Shared = tuple[Value, ...]
-Own = tuple[Value, ...]
-
 _BEHIND: Final = COLUMNS.index("metered")
 _attempts: Final = msgspec.json.Decoder(tuple[AttemptRecord, ...])
 _losses: Final = msgspec.json.Decoder(tuple[str, ...])
-_encode: Final = msgspec.json.Encoder().encode
-
-
-def shared_of(record: Record) -> Shared:
-    """The values of SHARED. Lists are JSON."""
-    r, u = record, record.usage
-    return (
-        r.caller, r.team, r.project, r.router, r.config, r.dialect, r.operation, r.stream, r.asked, r.provider,
-        r.model, r.key, r.rule, r.status, r.outcome, r.error_code, u.cache_write_5m, u.cache_write_1h, u.audio_input,
-        u.audio_output, u.audio_cached, u.image_input, u.image_cached, u.image_output, r.metered, r.price_source,
-        r.cache, r.saved_by, r.max_tokens, _encode(r.losses).decode() if r.losses else "[]",
-    )  # fmt: skip
-
-
-def own_of(record: Record) -> Own:
-    """The values of OWN. Lists are JSON."""
-    r, u = record, record.usage
-    return (
-        r.time, r.id, r.request_id, r.user, u.input, u.output, u.cached, u.reasoning, r.cost, r.saved, r.seconds,
-        r.first_byte, _encode(r.attempts).decode(),
-    )  # fmt: skip
 
 
 def record_of(row: Sequence[object]) -> Record:

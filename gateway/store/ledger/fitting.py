@@ -30,11 +30,50 @@ Change = dict[str, object]
 
 def fitted(record: Record) -> Record:
     """The record itself when it fits, else one that does."""
+    r, u, cost = record, record.usage, record.cost
+    # One look, for what is nearly always so.
+    if (
+        0 <= u.input <= MOST_TOKENS
+        and 0 <= u.output <= MOST_TOKENS
+        and 0 <= u.cached <= MOST_TOKENS
+        and 0 <= u.reasoning <= MOST_TOKENS
+        and not (
+            (
+                u.cache_write_5m
+                or u.cache_write_1h
+                or u.audio_input
+                or u.audio_output
+                or u.audio_cached
+                or u.image_input
+                or u.image_output
+                or u.image_cached
+            )
+            and _is_absurd(u)
+        )
+        and (cost is None or 0 <= cost <= MOST_MONEY)
+        and 0 <= r.saved <= MOST_MONEY
+        and 0 <= r.max_tokens <= MOST_TOKENS
+        and 0.0 <= r.time <= LATEST
+        and 0.0 <= r.seconds < _MOST_SECONDS
+        and 0.0 <= r.first_byte < _MOST_SECONDS
+        and len(r.losses) <= _LONGEST_LIST
+        and len(r.attempts) <= _LONGEST_LIST
+        and len(texts := f"{r.asked}{r.user}{r.request_id}{r.model}{r.project}{r.team}{r.caller}") <= LONGEST
+        and texts.isprintable()
+    ):
+        return record
+    return _cut(record)
+
+
+def is_clamped(given: Record, written: Record) -> bool:
+    """Whether numbers were cut, not only text."""
+    return (given.usage, given.cost, given.saved) != (written.usage, written.cost, written.saved)
+
+
+def _cut(record: Record) -> Record:
     change: Change = {}
-    usage = record.usage
-    counts = astuple(usage)
-    if max(counts) > MOST_TOKENS or min(counts) < 0:
-        change["usage"] = Usage(*(min(max(count, 0), MOST_TOKENS) for count in counts))
+    if _is_absurd(record.usage):
+        change["usage"] = Usage(*(min(max(count, 0), MOST_TOKENS) for count in astuple(record.usage)))
     cost = record.cost
     if cost is not None and not 0 <= cost <= MOST_MONEY:
         change["cost"] = min(max(cost, 0), MOST_MONEY)
@@ -47,14 +86,11 @@ def fitted(record: Record) -> Record:
     if not (0.0 <= record.seconds < _MOST_SECONDS and 0.0 <= record.first_byte < _MOST_SECONDS):
         change["seconds"] = min(max(record.seconds, 0.0), _MOST_SECONDS)
         change["first_byte"] = min(max(record.first_byte, 0.0), _MOST_SECONDS)
-    texts = f"{record.asked}{record.user}{record.request_id}{record.model}{record.project}{record.team}{record.caller}"
-    # One look at all of them, for what is nearly always so.
-    if len(texts) > LONGEST or not texts.isprintable():
-        for name in ("asked", "user", "request_id", "model", "project", "team", "caller"):
-            text: str = getattr(record, name)
-            clean = _clean(text)
-            if clean != text:
-                change[name] = clean
+    for name in ("asked", "user", "request_id", "model", "project", "team", "caller"):
+        text: str = getattr(record, name)
+        clean = _clean(text)
+        if clean != text:
+            change[name] = clean
     if len(record.losses) > _LONGEST_LIST:
         change["losses"] = record.losses[:_LONGEST_LIST]
     if len(record.attempts) > _LONGEST_LIST:
@@ -62,9 +98,9 @@ def fitted(record: Record) -> Record:
     return msgspec.structs.replace(record, **change) if change else record
 
 
-def is_clamped(given: Record, written: Record) -> bool:
-    """Whether numbers were cut, not only text."""
-    return (given.usage, given.cost, given.saved) != (written.usage, written.cost, written.saved)
+def _is_absurd(usage: Usage) -> bool:
+    counts = astuple(usage)
+    return bool(max(counts) > MOST_TOKENS or min(counts) < 0)
 
 
 def _clean(text: str) -> str:

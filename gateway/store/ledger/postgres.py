@@ -19,6 +19,7 @@ from gateway.core.record import Record
 from gateway.core.secret import Secret
 from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
+from gateway.store.ledger.gathered import Listed, Records
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.partitions import (
     Partition,
@@ -98,7 +99,10 @@ class PostgresLedger:
             self._migrated = True
             return applied
 
-    async def insert(self, records: Sequence[Record]) -> int:
+    def gather(self) -> Listed:
+        return Listed()
+
+    async def insert(self, records: Records) -> int:
         try:
             batch = self._encode(records).decode()
         except (msgspec.EncodeError, UnicodeError, OverflowError) as error:

@@ -6,12 +6,13 @@ nano-USD; no method reads a table into memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Literal, Protocol
 
 import msgspec
 
 from gateway.core.record import Record
+from gateway.store.ledger.gathered import Gathered, Records
 
 ConsumerKind = Literal["key", "team", "project", "router"]
 """Whose spending is counted: the caller's name, its team, its project, or the router."""
@@ -128,7 +129,11 @@ class LedgerDatabase(Protocol):
         """Apply what is missing, under a lock that other processes wait for; the names of what was applied."""
         ...
 
-    async def insert(self, records: Sequence[Record]) -> int:
+    def gather(self) -> Gathered:
+        """Where records wait, in the form in which this database takes them."""
+        ...
+
+    async def insert(self, records: Records) -> int:
         """Write those that are not there yet, in one transaction, and add them to the totals of their days; how many
         were new. A record is known by its id and time."""
         ...

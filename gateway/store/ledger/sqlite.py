@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -21,6 +22,8 @@ import msgspec
 from gateway.core.record import Record
 from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
+from gateway.store.ledger.gathered import Records
+from gateway.store.ledger.grouped import GroupedRecords
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.protocol import (
     Balance,
@@ -45,7 +48,7 @@ from gateway.store.ledger.queries import (
     usage_row,
     usage_statement,
 )
-from gateway.store.ledger.sqlite_insert import add_totals, insert_rows, insert_singly
+from gateway.store.ledger.sqlite_insert import add_totals, insert_groups, unknown
 
 T = TypeVar("T")
 
@@ -59,7 +62,7 @@ _READERS: Final = 4
 
 _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
-    UnicodeError, msgspec.EncodeError,
+    UnicodeError, ValueError, struct.error, msgspec.EncodeError,
 )  # fmt: skip
 """What is said of a row. All else is said of the file, such as that its disk is full."""
 
@@ -83,7 +86,10 @@ class SqliteLedger:
         before = self._writer.prepared
         return (await self._writer.run(lambda connection: self._writer.prepared))[len(before) :]
 
-    async def insert(self, records: Sequence[Record]) -> int:
+    def gather(self) -> GroupedRecords:
+        return GroupedRecords()
+
+    async def insert(self, records: Records) -> int:
         return await self._writer.run(lambda connection: _insert(connection, records))
 
     async def records(self, query: UsageQuery) -> AsyncIterator[Record]:
@@ -268,18 +274,19 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
     connection.execute("INSERT INTO ledger_migrations VALUES (?, ?)", (migration.number, migration.name))
 
 
-def _insert(connection: sqlite3.Connection, records: Sequence[Record]) -> int:
+def _insert(connection: sqlite3.Connection, records: Records) -> int:
     if not records:
         connection.execute("SELECT 1 FROM ledger_rows LIMIT 1").fetchone()
         return 0
     try:
+        new = records if isinstance(records, GroupedRecords) else GroupedRecords(records)
         with _transaction(connection):
-            new = records
-            if insert_rows(connection, records) < len(records):
+            if insert_groups(connection, new) < len(records):
                 # Some were there: which ones is asked only then, which is after an outage.
                 connection.execute("ROLLBACK")
                 connection.execute("BEGIN IMMEDIATE")
-                new = insert_singly(connection, records)
+                new = GroupedRecords(unknown(connection, records))
+                insert_groups(connection, new)
             add_totals(connection, new)
     except _REFUSALS as error:
         raise RecordsRefused(f"{type(error).__name__}: {error}") from error

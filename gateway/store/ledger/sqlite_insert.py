@@ -1,33 +1,42 @@
 """How a batch is written in SQLite: rows that are new, and the totals of their days.
 
 What most of the columns hold, the rows of a moment share: their config, their provider, their model. To bind a value is
-what costs, so the rows of a batch are grouped by what they share and that is bound once for many.
+what costs, so what a group of rows shares is bound once for many.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from time import sleep
 from typing import Final
 
 from gateway.core.record import Record
-from gateway.store.ledger.columns import COLUMNS, OWN, SHARED, Own, Shared, own_of, shared_of
+from gateway.store.ledger.columns import COLUMNS
+from gateway.store.ledger.grouped import OWN, PARTS, SHARED, Group, GroupedRecords, Value
 from gateway.store.ledger.totals import KEYS, SUMS, TEAM_KEYS, team_totals, totals
 
-_SIZES: Final = (128, 32, 8, 1)
+_SIZES: Final = (128, 32, 8, 4, 2, 1)
 """Rows of a statement. Many, because between two statements the thread takes the interpreter's lock and gives it back,
 and each time is another for which the event loop waits."""
+_FEW: Final = 500
+"""So many rows at once come from a gateway with time to spare. There what counts is that no request waits for them: a
+thread that works on may keep the core for milliseconds, so it rests now and then."""
+_AT_ONCE: Final = 32
+"""Rows without a rest then."""
+_REST: Final = 0.0003
+"""Seconds."""
 _MOST: Final = 2**63 - 1
 
 
-def _insert_of(size: int) -> str:
-    """The parameters are SHARED, and OWN of each row."""
-    of_shared = {name: place for place, name in enumerate(SHARED, 1)}
-    own = {name: place for place, name in enumerate(OWN, len(SHARED) + 1)}
-    rows = (
-        ", ".join(f"?{of_shared.get(name) or own[name] + row * len(OWN)}" for name in COLUMNS) for row in range(size)
-    )
+def _insert_of(size: int, shared: Sequence[str], own: Sequence[str]) -> str:
+    """The parameters are what is shared, and each column of what is not."""
+    first = {name: place for place, name in enumerate(shared, 1)}
+    step = dict.fromkeys(shared, 0)
+    for place, name in enumerate(own):
+        first[name], step[name] = len(shared) + 1 + place * size, 1
+    rows = (", ".join(f"?{first[name] + row * step[name]}" for name in COLUMNS) for row in range(size))
     values = ", ".join(f"({row})" for row in rows)
     return f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
@@ -40,42 +49,61 @@ def _added(table: str, keys: Sequence[str]) -> str:
     )
 
 
-_INSERTS: Final = tuple((size, _insert_of(size)) for size in _SIZES)
-_INSERT_ONE: Final = _insert_of(1)
+_INSERTS: Final = {size: _insert_of(size, (*SHARED, *PARTS), OWN) for size in _SIZES}
+_INSERTS_WITH_PARTS: Final = {size: _insert_of(size, SHARED, (*OWN, *PARTS)) for size in _SIZES}
+_FIND: Final = "SELECT 1 FROM ledger_rows WHERE time = ? AND id = ?"
 _ADD: Final = _added("ledger_days", KEYS)
 _ADD_TO_TEAMS: Final = _added("ledger_team_days", TEAM_KEYS)
 
 
-def insert_rows(connection: sqlite3.Connection, records: Iterable[Record]) -> int:
+def insert_groups(connection: sqlite3.Connection, records: GroupedRecords) -> int:
     """Write those whose ids are not there; how many were new. In a transaction of the caller's."""
-    groups: dict[Shared, list[Own]] = {}
+    rests = _rests(records)
+    new = since = 0
+    for group in records.groups():
+        for size, insert, values in _statements(group, _AT_ONCE if rests else _SIZES[0]):
+            new += connection.execute(insert, values).rowcount
+            since += size
+            if rests and since >= _AT_ONCE:
+                sleep(_REST)
+                since = 0
+    return new
+
+
+def unknown(connection: sqlite3.Connection, records: Iterable[Record]) -> Iterator[Record]:
+    """Those that are not there, each once."""
+    seen = set()
     for record in records:
-        shared = shared_of(record)
-        rows = groups.get(shared)
-        if rows is None:
-            rows = groups[shared] = []
-        rows.append(own_of(record))
-    return sum(_insert_group(connection, shared, rows) for shared, rows in groups.items())
+        name = record.time, record.id
+        if name not in seen and connection.execute(_FIND, name).fetchone() is None:
+            seen.add(name)
+            yield record
 
 
-def insert_singly(connection: sqlite3.Connection, records: Iterable[Record]) -> list[Record]:
-    """The same, and which were new."""
-    return [
-        record for record in records if connection.execute(_INSERT_ONE, (*shared_of(record), *own_of(record))).rowcount
-    ]
-
-
-def add_totals(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
+def add_totals(connection: sqlite3.Connection, records: GroupedRecords) -> None:
     """Add rows that are new to the totals of their days."""
-    found = totals(records)
+    if _rests(records):
+        sleep(_REST)
+    found = totals(records.groups())
     connection.executemany(_ADD, found)
     connection.executemany(_ADD_TO_TEAMS, team_totals(found))
 
 
-def _insert_group(connection: sqlite3.Connection, shared: Shared, rows: Sequence[Own]) -> int:
-    new = at = 0
-    for size, insert in _INSERTS:
-        while len(rows) - at >= size:
-            new += connection.execute(insert, (*shared, *chain.from_iterable(rows[at : at + size]))).rowcount
+def _rests(records: GroupedRecords) -> bool:
+    return _AT_ONCE < len(records) <= _FEW
+
+
+def _statements(group: Group, most: int) -> Iterator[tuple[int, str, Sequence[Value]]]:
+    """What writes a group, so many rows in each: how many rows, the statement, and its values."""
+    inserts = _INSERTS_WITH_PARTS if group.parts else _INSERTS
+    shared, at, left = group.shared(), 0, len(group)
+    if left == 1:
+        # Where rows have little in common, most of them are alone.
+        yield 1, inserts[1], shared + group.own()
+        return
+    columns = group.columns()
+    for size, insert in inserts.items():
+        while left >= size <= most:
+            yield size, insert, (*shared, *chain.from_iterable(column[at : at + size] for column in columns))
             at += size
-    return new
+            left -= size

@@ -65,7 +65,7 @@ class LedgerWriter:
         self._tell = tell
         self._count = count
         self._bringer = Bringer(database, spool, tell, count)
-        self._next = Batch()
+        self._next = Batch(database.gather())
         self._in_hand: dict[int, Batch] = {}
         self._waiting = 0
         self.is_full = False
@@ -123,7 +123,7 @@ class LedgerWriter:
         self._waiting += 1
         if self._waiting >= self._queue:
             self._tell_full()
-        size = len(batch.rows)
+        size = batch.size = batch.size + 1
         if size == 1:
             batch.began = self._monotonic()
             self._filled.set()
@@ -192,7 +192,7 @@ class LedgerWriter:
         self._room.set()
 
     def _take(self) -> Batch:
-        batch, self._next = self._next, Batch()
+        batch, self._next = self._next, Batch(self.database.gather())
         self._filled.clear()
         self._in_hand[id(batch)] = batch
         return batch
@@ -200,7 +200,7 @@ class LedgerWriter:
     def _end(self, batch: Batch) -> None:
         """Its rows are where they belong."""
         self._in_hand.pop(id(batch), None)
-        self._leave(len(batch.rows))
+        self._leave(batch.size)
 
     def _note_end(self, task: Task[None]) -> None:
         """None of the tasks ends before it is told to, but by a fault of the gateway's own."""
@@ -275,7 +275,7 @@ class LedgerWriter:
         finally:
             if self._reach.down is None:
                 self._spill.seal()
-        self._count("spooled", len(batch.rows))
+        self._count("spooled", batch.size)
         self._end(batch)
 
     def _give_back(self, batch: Batch) -> None:
@@ -283,8 +283,10 @@ class LedgerWriter:
             return
         loose = batch.loose()
         self._in_hand.pop(id(batch), None)
-        self._leave(len(batch.rows) - len(loose))
-        self._next.rows[:0] = loose
+        self._leave(batch.size - len(loose))
+        for row in loose:
+            self._next.rows.append(row)
+        self._next.size += len(loose)
         self._next.began = batch.began
         self._filled.set()
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gateway.core.record import AttemptRecord, Record
+from gateway.core.record import AttemptRecord
 from gateway.core.usage import NOTHING_USED, Usage
-from gateway.store.ledger.columns import COLUMNS, OWN, SHARED, own_of, record_of, shared_of
 from gateway.store.ledger.fitting import LONGEST, MOST_MONEY, MOST_TOKENS, fitted, is_clamped
 from tests.support.records import a_record, records
 
@@ -19,6 +18,9 @@ def test_what_fits_is_left_as_it_is() -> None:
     ("given", "wanted"),
     [
         ({"usage": Usage(2**80, -5, 3)}, {"usage": Usage(MOST_TOKENS, 0, 3)}),
+        ({"usage": Usage(reasoning=2**80)}, {"usage": Usage(reasoning=MOST_TOKENS)}),
+        ({"usage": Usage(1, 1, image_cached=-1)}, {"usage": Usage(1, 1)}),
+        ({"usage": Usage(1, 1, cache_write_1h=2**80)}, {"usage": Usage(1, 1, cache_write_1h=MOST_TOKENS)}),
         ({"cost": 2**70}, {"cost": MOST_MONEY}),
         ({"cost": -1}, {"cost": 0}),
         ({"saved": -(2**70)}, {"saved": 0}),
@@ -49,11 +51,3 @@ def test_what_else_has_no_bound_is_cut_and_is_no_news(given: dict[str, object], 
     row = fitted(record)
     assert row == msgspec.structs.replace(a_record(1), **wanted)
     assert not is_clamped(record, row)
-
-
-def test_every_field_of_a_record_has_its_column() -> None:
-    assert len(COLUMNS) == len(Record.__struct_fields__) - 1 + len(Usage.__struct_fields__)
-    for record in records(30):
-        row = dict(zip((*SHARED, *OWN), (*shared_of(record), *own_of(record)), strict=True))
-        assert sorted(row) == sorted(COLUMNS)
-        assert record_of([row[name] for name in COLUMNS]) == record

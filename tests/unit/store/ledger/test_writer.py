@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gateway.core.record import Record
 from gateway.core.usage import Usage
+from gateway.store.ledger.gathered import Records
 from gateway.store.ledger.protocol import LedgerDown, UsageQuery
 from gateway.store.ledger.spool import Spool, framed
 from gateway.store.ledger.sqlite import SqliteLedger
@@ -35,7 +36,7 @@ class Switched(SqliteLedger):
         self.takes = 0.0
         self.batches: list[int] = []
 
-    async def insert(self, records: Sequence[Record]) -> int:
+    async def insert(self, records: Records) -> int:
         if self.is_silent:
             await asyncio.Event().wait()
         if self.is_away:
