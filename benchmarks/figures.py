@@ -296,11 +296,12 @@ def ready(*systems: System) -> None:
 
 
 def in_turns(
-    bench: Bench, systems: Mapping[str, Callable[[], AbstractContextManager[System]]]
+    bench: Bench, systems: Mapping[str, Callable[[], AbstractContextManager[System]]], times: int = 1
 ) -> Iterator[tuple[str, System]]:
-    """Each by its name, once a round, alone and in a process of its own each time: where a process has its memory makes
-    its requests cost up to a tenth more or less for as long as it lives, which is more than a policy does."""
-    for _ in in_rounds(bench):
+    """Each by its name, so many times a round, alone and in a process of its own each time: where a process has its
+    memory makes its requests cost up to a tenth more or less for as long as it lives, which is more than a policy
+    does."""
+    for _ in range(bench.rounds * times):
         for name, start in systems.items():
             with start() as system:
                 ready(system)

@@ -65,7 +65,7 @@ def ledger(bench: Bench) -> Iterable[Figure]:
             "none": partial(bench.ours, 1, "no-ledger"),
             "sqlite": partial(bench.ours, 1, "sqlite-ledger", None, kept(bench, "sqlite")),
             "postgresql": partial(bench.ours, 1, "postgresql-ledger", None, kept(bench, "postgresql", postgres.url())),
-        }):  # fmt: skip
+        }, times=2):  # fmt: skip
             runs.add(name, bench, system)
     for name in ("sqlite", "postgresql"):
         yield runs.cost("ledger", f"ledger, {name}", name, runs, 1.15, "none")
