@@ -23,7 +23,7 @@ Result = Literal[
 Tell = Callable[[Literal["info", "warning", "error"], str, Mapping[str, str | int | float | bool | None]], None]
 
 CHUNK: Final = 1000
-"""Rows in one transaction at most."""
+"""Rows in one transaction at most, of those that come from the spool and of those for PostgreSQL."""
 
 
 class Bringer:
