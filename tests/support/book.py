@@ -10,7 +10,6 @@ import asyncio
 from datetime import UTC, datetime
 
 from gateway.core.record import Record
-from gateway.store.ledger.gathered import Listed, Records
 from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
@@ -18,6 +17,7 @@ from gateway.store.ledger.protocol import (
     LedgerDown,
     LedgerStatus,
     QuotaEntry,
+    Records,
     UsagePage,
     UsageQuery,
     UsageRow,
@@ -51,9 +51,6 @@ class Book:
 
     async def status(self) -> LedgerStatus:
         return LedgerStatus("a dictionary", (), (), len(self.records), None, 0)
-
-    def gather(self) -> Listed:
-        return Listed()
 
     async def insert(self, records: Records) -> int:
         await self._answer("insert")

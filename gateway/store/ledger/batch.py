@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.core.record import Record
-from gateway.store.ledger.gathered import Gathered
+from gateway.store.ledger.grouped import GroupedRecords
 from gateway.store.ledger.spool import Segment
+
+CHUNK: Final = 1000
+"""Rows in one transaction at most."""
 
 
 class Batch:
-    """rows: to be brought, which fit into columns; size: how many. safe: the ids of those that are on disk already.
-    segment: where, if in its own. keeps: the segment has rows that are not among these. began: clock seconds of the
-    first row."""
+    """chunks: what is to be brought, which fits into columns; size: how many rows. safe: the ids of those that are on
+    disk already. segment: where, if in its own. keeps: the segment has rows that are not among these. began: clock
+    seconds of the first row."""
 
-    __slots__ = ("began", "keeps", "rows", "safe", "segment", "size")
+    __slots__ = ("began", "chunks", "keeps", "safe", "segment", "size")
 
-    def __init__(self, rows: Gathered) -> None:
+    def __init__(self) -> None:
         self.began = 0.0
-        self.rows = rows
+        self.chunks = [GroupedRecords()]
         self.size = 0
         self.safe: set[str] = set()
         self.segment: Segment | None = None
         self.keeps = False
 
+    def append(self, row: Record) -> int:
+        """Take one; how many there are then."""
+        if self.size and not self.size % CHUNK:
+            self.chunks.append(GroupedRecords())
+        self.chunks[-1].append(row)
+        self.size += 1
+        return self.size
+
     def loose(self) -> list[Record]:
         """What is in memory alone."""
-        return [row for row in self.rows if row.id not in self.safe]
+        return [row for chunk in self.chunks for row in chunk if row.id not in self.safe]

@@ -8,11 +8,11 @@ nobody thought of becomes one, so that it is told and tried again and ends nobod
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Literal
 
-from gateway.store.ledger.gathered import Gathered, Records
-from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, RecordsRefused
+from gateway.store.ledger.batch import CHUNK
+from gateway.store.ledger.protocol import LedgerDatabase, LedgerDown, Records, RecordsRefused
 from gateway.store.ledger.spool import Orphan, Spool, framed
 
 Result = Literal[
@@ -21,9 +21,6 @@ Result = Literal[
 """What became of rows: docs/metrics.md has it."""
 
 Tell = Callable[[Literal["info", "warning", "error"], str, Mapping[str, str | int | float | bool | None]], None]
-
-CHUNK: Final = 1000
-"""Rows in one transaction at most, of those that come from the spool and of those for PostgreSQL."""
 
 
 class Bringer:
@@ -45,11 +42,11 @@ class Bringer:
         """Whether it can be reached, by giving it no row. LedgerDown where it cannot."""
         await _asked(self._database.insert(()))
 
-    async def bring(self, rows: Gathered) -> None:
+    async def bring(self, chunks: Iterable[Records]) -> None:
         """All of them, those apart that the database will not have. LedgerDown: some may be there, and none is harmed
         by being brought again."""
-        for part in rows.parts(CHUNK):
-            await self._insert(part)
+        for chunk in chunks:
+            await self._insert(chunk)
 
     async def replay(self, orphan: Orphan, taken: Callable[[], None]) -> None:
         """A segment of the spool, which is deleted then. taken: told each time when the database has written of it.

@@ -1,9 +1,9 @@
-"""Records on their way into SQLite, in the form in which they cost least: groups that share most of their values, and
-columns of what each has of its own.
+"""Records on their way into a database, in the form in which they cost least: groups that share most of their values,
+and columns of what each has of its own.
 
 A record is a dozen objects, and those of a tenth of a second are more than stays in the processor's caches: when they
 are written and freed, each comes back from memory. What is here is a fifth of that and lies in a row. Law: only what
-fits into columns is taken; what SQLite will not have is refused when it is written, never bent.
+fits into columns is taken; what a database will not have is refused when it is written, never bent.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ SHARED: Final = (
 PARTS: Final = tuple(
     f"{name}_tokens" for name in Usage.__struct_fields__ if name not in ("input", "output", "cached", "reasoning")
 )
-"""The columns of what most records have nothing of: where they have nothing, that is in common too."""
+"""The columns of what most records have nothing of."""
 OWN: Final = (
     "id", "request_id", "end_user", "time", "seconds", "first_byte", "input_tokens", "output_tokens", "cached_tokens",
     "reasoning_tokens", "max_tokens", "saved", "cost", "attempts",
 )  # fmt: skip
-"""The columns of what each has of its own."""
+"""The columns of what each has of its own. Of the attempts that is where their JSON differs, behind Group.head."""
 
-_NO_PARTS: Final = (0,) * len(PARTS)
+NO_PARTS: Final = (0,) * len(PARTS)
 
 Value = str | int | float | None
 
@@ -73,7 +73,7 @@ class Group:
             yield self.like
             return
         like, attempts = self.like, self.attempts
-        rows = zip(*self._told(), *self._reals(), *self._counts(), self.parts or repeat(_NO_PARTS), strict=False)
+        rows = zip(*self._told(), *self._reals(), *self._counts(), self.parts or repeat(NO_PARTS), strict=False)
         for place, (name, request_id, user, time, seconds, first_byte, tried, *counts, parts) in enumerate(rows):
             read, written, cached, reasoning, max_tokens, saved, cost = counts
             write_5m, write_1h, *others = parts
@@ -93,22 +93,29 @@ class Group:
             )
 
     def shared(self) -> list[Value]:
-        """The values of SHARED, and of PARTS where there are none. Lists are JSON."""
+        """The values of SHARED. Losses are JSON."""
         r = self.like
         return [
             r.caller, r.team, r.project, r.router, r.config, r.dialect, r.operation, r.stream, r.asked, r.provider,
             r.model, r.key, r.rule, r.status, r.outcome, r.error_code, r.metered, r.price_source, r.cache, r.saved_by,
-            _encode(r.losses).decode(), *(() if self.parts else _NO_PARTS),
+            _encode(r.losses).decode(),
         ]  # fmt: skip
 
+    def head(self) -> str:
+        """What the attempts of all begin with, as JSON."""
+        if self.attempts:
+            return ""
+        # Their seconds are the last member, and the only one that is not shared.
+        return f'[{_encode(replace(self.like.attempts[0], seconds=0.0)).decode()[:-1]},"seconds":'
+
     def columns(self) -> Sequence[Sequence[Value]]:
-        """The values of OWN, and of PARTS where there are some, each of all records. Lists are JSON."""
+        """The values of OWN, each of all records."""
         time, seconds, first_byte, tried = self._reals()
         *counts, costs = self._counts()
         return [
             *self._told(), time, seconds, first_byte, *counts,
             costs if self.like.cost is not None else [None] * len(self),
-            self._tried(tried), *zip(*self.parts, strict=True),
+            self._tails(tried),
         ]  # fmt: skip
 
     def own(self) -> list[Value]:
@@ -116,7 +123,7 @@ class Group:
         r, u = self.like, self.like.usage
         return [
             r.id, r.request_id, r.user, r.time, r.seconds, r.first_byte, u.input, u.output, u.cached, u.reasoning,
-            r.max_tokens, r.saved, r.cost, _encode(r.attempts).decode(), *(self.parts[0] if self.parts else ()),
+            r.max_tokens, r.saved, r.cost, *self._tails(attempt.seconds for attempt in r.attempts[:1]),
         ]  # fmt: skip
 
     def sums(self) -> tuple[list[int], int, float]:
@@ -146,17 +153,21 @@ class Group:
         numbers = array("q", self.numbers)
         return [numbers[place :: _REALS + _COUNTS] for place in range(_REALS, _REALS + _COUNTS)]
 
-    def _tried(self, seconds: Iterable[float]) -> list[str]:
+    def _tails(self, seconds: Iterable[float]) -> list[str]:
         if self.attempts:
             return [_encode(attempts).decode() for attempts in self.attempts]
-        head = _encode(replace(self.like.attempts[0], seconds=0.0)).decode()[:-1]
-        return [f'[{head},"seconds":{of_one!r}}}]' for of_one in seconds]
+        return [f"{of_one!r}}}]" for of_one in seconds]
 
 
 class GroupedRecords:
     """Records in groups. They come out in the order of the groups."""
 
     __slots__ = ("_groups", "_size")
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> GroupedRecords:
+        """Some records, which may be in groups already."""
+        return records if isinstance(records, cls) else cls(records)
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._groups: dict[Hashable, Group] = {}
@@ -209,7 +220,3 @@ class GroupedRecords:
 
     def groups(self) -> Iterable[Group]:
         return self._groups.values()
-
-    def parts(self, most: int) -> Iterator[GroupedRecords]:
-        """All of them at once: for a file no number is too many."""
-        yield self

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -19,7 +20,7 @@ from gateway.core.record import Record
 from gateway.core.secret import Secret
 from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
-from gateway.store.ledger.gathered import Listed, Records
+from gateway.store.ledger.grouped import GroupedRecords
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.partitions import (
     Partition,
@@ -28,7 +29,7 @@ from gateway.store.ledger.partitions import (
     partitions_ahead,
     partitions_of,
 )
-from gateway.store.ledger.postgres_insert import INSERT
+from gateway.store.ledger.postgres_insert import INSERT, parameters
 from gateway.store.ledger.protocol import (
     Balance,
     Consumer,
@@ -36,6 +37,7 @@ from gateway.store.ledger.protocol import (
     LedgerDown,
     LedgerStatus,
     QuotaEntry,
+    Records,
     RecordsRefused,
     UsagePage,
     UsageQuery,
@@ -77,7 +79,6 @@ class PostgresLedger:
         self._dsn = dsn
         self._place = place
         self._timeout = timeout
-        self._encode = msgspec.json.Encoder().encode
         self._writer: asyncpg.Connection | None = None
         self._readers: asyncpg.Pool | None = None
         self._migrated = False
@@ -99,13 +100,11 @@ class PostgresLedger:
             self._migrated = True
             return applied
 
-    def gather(self) -> Listed:
-        return Listed()
-
     async def insert(self, records: Records) -> int:
         try:
-            batch = self._encode(records).decode()
-        except (msgspec.EncodeError, UnicodeError, OverflowError) as error:
+            grouped = GroupedRecords.of(records)
+            batch = parameters(grouped)
+        except (msgspec.EncodeError, ValueError, OverflowError, struct.error) as error:
             raise RecordsRefused(f"a record cannot be encoded: {type(error).__name__}") from error
 
         async def insert(connection: asyncpg.Connection) -> int:
@@ -113,7 +112,7 @@ class PostgresLedger:
                 return await self._insert(connection, batch)
             except asyncpg.CheckViolationError:
                 # No partition for a time: the first row of a month that nobody has prepared.
-                await _make(connection, partitions_of(record.time for record in records))
+                await _make(connection, partitions_of(group.like.time for group in grouped.groups()))
             try:
                 return await self._insert(connection, batch)
             except asyncpg.CheckViolationError as error:
@@ -207,9 +206,9 @@ class PostgresLedger:
         missing = tuple(step.name for step in steps if step.name not in applied)
         return LedgerStatus(self._place, applied, missing, int(requests), oldest, int(size))
 
-    async def _insert(self, connection: asyncpg.Connection, batch: str) -> int:
+    async def _insert(self, connection: asyncpg.Connection, batch: Sequence[str]) -> int:
         try:
-            return int(await connection.fetchval(INSERT, batch, timeout=self._timeout))
+            return int(await connection.fetchval(INSERT, *batch, timeout=self._timeout))
         except asyncpg.CheckViolationError:
             raise
         except asyncpg.ProgramLimitExceededError as error:

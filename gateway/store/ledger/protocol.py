@@ -6,13 +6,12 @@ nano-USD; no method reads a table into memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sized
 from typing import Literal, Protocol
 
 import msgspec
 
 from gateway.core.record import Record
-from gateway.store.ledger.gathered import Gathered, Records
 
 ConsumerKind = Literal["key", "team", "project", "router"]
 """Whose spending is counted: the caller's name, its team, its project, or the router."""
@@ -24,6 +23,10 @@ Dimension = Literal[
 ]  # fmt: skip
 """What usage is grouped by. Months, days and hours are UTC. Those from `user` on, and `hour`, are asked of the rows, as
 long as there are any; the others also of the totals of days, which stay. key: of the provider."""
+
+
+class Records(Sized, Iterable[Record], Protocol):
+    """Some records, in any order. Those in groups (GroupedRecords) cost least."""
 
 
 class LedgerDown(Exception):
@@ -127,10 +130,6 @@ class LedgerDatabase(Protocol):
 
     async def migrate(self) -> tuple[str, ...]:
         """Apply what is missing, under a lock that other processes wait for; the names of what was applied."""
-        ...
-
-    def gather(self) -> Gathered:
-        """Where records wait, in the form in which this database takes them."""
         ...
 
     async def insert(self, records: Records) -> int:

@@ -22,7 +22,6 @@ import msgspec
 from gateway.core.record import Record
 from gateway.store.ledger.balances import balance_of, balances_statement, edges_statement, entry_statement, quota_entry
 from gateway.store.ledger.columns import record_of
-from gateway.store.ledger.gathered import Records
 from gateway.store.ledger.grouped import GroupedRecords
 from gateway.store.ledger.migrations import TABLE, Migration, migrations
 from gateway.store.ledger.protocol import (
@@ -32,6 +31,7 @@ from gateway.store.ledger.protocol import (
     LedgerDown,
     LedgerStatus,
     QuotaEntry,
+    Records,
     RecordsRefused,
     UsagePage,
     UsageQuery,
@@ -85,9 +85,6 @@ class SqliteLedger:
     async def migrate(self) -> tuple[str, ...]:
         before = self._writer.prepared
         return (await self._writer.run(lambda connection: self._writer.prepared))[len(before) :]
-
-    def gather(self) -> GroupedRecords:
-        return GroupedRecords()
 
     async def insert(self, records: Records) -> int:
         return await self._writer.run(lambda connection: _insert(connection, records))
@@ -279,7 +276,7 @@ def _insert(connection: sqlite3.Connection, records: Records) -> int:
         connection.execute("SELECT 1 FROM ledger_rows LIMIT 1").fetchone()
         return 0
     try:
-        new = records if isinstance(records, GroupedRecords) else GroupedRecords(records)
+        new = GroupedRecords.of(records)
         with _transaction(connection):
             if insert_groups(connection, new) < len(records):
                 # Some were there: which ones is asked only then, which is after an outage.

@@ -30,13 +30,17 @@ _REST: Final = 0.0003
 _MOST: Final = 2**63 - 1
 
 
-def _insert_of(size: int, shared: Sequence[str], own: Sequence[str]) -> str:
-    """The parameters are what is shared, and each column of what is not."""
-    first = {name: place for place, name in enumerate(shared, 1)}
-    step = dict.fromkeys(shared, 0)
-    for place, name in enumerate(own):
-        first[name], step[name] = len(shared) + 1 + place * size, 1
-    rows = (", ".join(f"?{first[name] + row * step[name]}" for name in COLUMNS) for row in range(size))
+def _insert_of(size: int, own: Sequence[str]) -> str:
+    """The parameters are what is shared, what attempts begin with, and each column of what is not shared."""
+    place = {name: f"?{number}" for number, name in enumerate((*SHARED, "head"), 1)}
+
+    def value(name: str, row: int) -> str:
+        if name not in own:
+            return place.get(name, "0")
+        parameter = f"?{len(place) + own.index(name) * size + row + 1}"
+        return f"{place['head']} || {parameter}" if name == "attempts" else parameter
+
+    rows = (", ".join(value(name, row) for name in COLUMNS) for row in range(size))
     values = ", ".join(f"({row})" for row in rows)
     return f"INSERT INTO ledger_rows ({', '.join(COLUMNS)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
@@ -49,8 +53,8 @@ def _added(table: str, keys: Sequence[str]) -> str:
     )
 
 
-_INSERTS: Final = {size: _insert_of(size, (*SHARED, *PARTS), OWN) for size in _SIZES}
-_INSERTS_WITH_PARTS: Final = {size: _insert_of(size, SHARED, (*OWN, *PARTS)) for size in _SIZES}
+_INSERTS: Final = {size: _insert_of(size, OWN) for size in _SIZES}
+_INSERTS_WITH_PARTS: Final = {size: _insert_of(size, (*OWN, *PARTS)) for size in _SIZES}
 _FIND: Final = "SELECT 1 FROM ledger_rows WHERE time = ? AND id = ?"
 _ADD: Final = _added("ledger_days", KEYS)
 _ADD_TO_TEAMS: Final = _added("ledger_team_days", TEAM_KEYS)
@@ -96,12 +100,12 @@ def _rests(records: GroupedRecords) -> bool:
 def _statements(group: Group, most: int) -> Iterator[tuple[int, str, Sequence[Value]]]:
     """What writes a group, so many rows in each: how many rows, the statement, and its values."""
     inserts = _INSERTS_WITH_PARTS if group.parts else _INSERTS
-    shared, at, left = group.shared(), 0, len(group)
+    shared, at, left = (*group.shared(), group.head()), 0, len(group)
     if left == 1:
         # Where rows have little in common, most of them are alone.
-        yield 1, inserts[1], shared + group.own()
+        yield 1, inserts[1], (*shared, *group.own(), *chain.from_iterable(group.parts))
         return
-    columns = group.columns()
+    columns = [*group.columns(), *zip(*group.parts, strict=True)]
     for size, insert in inserts.items():
         while left >= size <= most:
             yield size, insert, (*shared, *chain.from_iterable(column[at : at + size] for column in columns))

@@ -65,7 +65,7 @@ class LedgerWriter:
         self._tell = tell
         self._count = count
         self._bringer = Bringer(database, spool, tell, count)
-        self._next = Batch(database.gather())
+        self._next = Batch()
         self._in_hand: dict[int, Batch] = {}
         self._waiting = 0
         self.is_full = False
@@ -119,11 +119,10 @@ class LedgerWriter:
         if self._closed:
             self._put_away_late(row)
             return
-        batch.rows.append(row)
+        size = batch.append(row)
         self._waiting += 1
         if self._waiting >= self._queue:
             self._tell_full()
-        size = batch.size = batch.size + 1
         if size == 1:
             batch.began = self._monotonic()
             self._filled.set()
@@ -192,7 +191,7 @@ class LedgerWriter:
         self._room.set()
 
     def _take(self) -> Batch:
-        batch, self._next = self._next, Batch(self.database.gather())
+        batch, self._next = self._next, Batch()
         self._filled.clear()
         self._in_hand[id(batch)] = batch
         return batch
@@ -245,7 +244,7 @@ class LedgerWriter:
     async def _insert_soon(self, batch: Batch) -> None:
         """Into the database. While it keeps one waiting, what waits is put on disk too: it may never answer, and the
         process may end before."""
-        inserting = asyncio.get_running_loop().create_task(self._bringer.bring(batch.rows))
+        inserting = asyncio.get_running_loop().create_task(self._bringer.bring(batch.chunks))
         try:
             while not (await asyncio.wait((inserting,), timeout=_SLOW))[0]:
                 with contextlib.suppress(SpoolFull):
@@ -285,8 +284,7 @@ class LedgerWriter:
         self._in_hand.pop(id(batch), None)
         self._leave(batch.size - len(loose))
         for row in loose:
-            self._next.rows.append(row)
-        self._next.size += len(loose)
+            self._next.append(row)
         self._next.began = batch.began
         self._filled.set()
 

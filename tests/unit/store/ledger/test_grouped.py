@@ -12,7 +12,7 @@ from gateway.core.record import AttemptRecord, Record
 from gateway.core.usage import Usage
 from gateway.store.ledger import sqlite_insert
 from gateway.store.ledger.columns import COLUMNS, record_of
-from gateway.store.ledger.grouped import OWN, PARTS, SHARED, GroupedRecords
+from gateway.store.ledger.grouped import NO_PARTS, OWN, PARTS, SHARED, GroupedRecords
 from gateway.store.ledger.protocol import UsageQuery
 from gateway.store.ledger.sqlite import SqliteLedger
 from gateway.store.ledger.totals import KEYS, SUMS, team_totals, totals
@@ -59,11 +59,14 @@ def test_every_field_of_a_record_has_its_column(other: dict[str, Any]) -> None:
     given = [a_record(n, **other) for n in range(30)]
     found = []
     for group in GroupedRecords(given).groups():
-        names = (*SHARED, *OWN, *PARTS) if group.parts else (*SHARED, *PARTS, *OWN)
+        shared = dict(zip(SHARED, group.shared(), strict=True))
+        owns = [group.own(), *zip(*group.columns(), strict=True)]
+        parts = [*group.parts[:1], *group.parts] or [NO_PARTS] * len(owns)
         rows = []
-        for own in (group.own(), *zip(*group.columns(), strict=True)):
-            row = dict(zip(names, (*group.shared(), *own), strict=True))
+        for own, of_one in zip(owns, parts, strict=True):
+            row = {**shared, **dict(zip(OWN, own, strict=True)), **dict(zip(PARTS, of_one, strict=True))}
             assert sorted(row) == sorted(COLUMNS)
+            row["attempts"] = f"{group.head()}{row['attempts']}"
             rows.append(record_of([row[name] for name in COLUMNS]))
         assert rows[0] == rows[1]
         found += rows[1:]

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from gateway.core.record import Record
 from gateway.core.usage import Usage
-from gateway.store.ledger.gathered import Records
-from gateway.store.ledger.protocol import LedgerDown, UsageQuery
+from gateway.store.ledger.protocol import LedgerDown, Records, UsageQuery
 from gateway.store.ledger.spool import Spool, framed
 from gateway.store.ledger.sqlite import SqliteLedger
 from gateway.store.ledger.writer import CLOSE_WITHIN, LedgerWriter
