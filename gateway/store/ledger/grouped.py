@@ -106,7 +106,7 @@ class Group:
         if self.attempts:
             return ""
         # Their seconds are the last member, and the only one that is not shared.
-        return f'[{_encode(replace(self.like.attempts[0], seconds=0.0)).decode()[:-1]},"seconds":'
+        return f"[{_encode(replace(self.like.attempts[0], seconds=0.5)).decode().removesuffix('0.5}')}"
 
     def columns(self) -> Sequence[Sequence[Value]]:
         """The values of OWN, each of all records."""
@@ -156,7 +156,8 @@ class Group:
     def _tails(self, seconds: Iterable[float]) -> list[str]:
         if self.attempts:
             return [_encode(attempts).decode() for attempts in self.attempts]
-        return [f"{of_one!r}}}]" for of_one in seconds]
+        # Encoded together: by itself each takes five times as long.
+        return [f"{of_one}}}]" for of_one in _encode(tuple(seconds)).decode()[1:-1].split(",")]
 
 
 class GroupedRecords:

@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -68,6 +69,7 @@ def test_every_field_of_a_record_has_its_column(other: dict[str, Any]) -> None:
             assert sorted(row) == sorted(COLUMNS)
             row["attempts"] = f"{group.head()}{row['attempts']}"
             rows.append(record_of([row[name] for name in COLUMNS]))
+            assert row["attempts"] == msgspec.json.encode(rows[-1].attempts).decode()
         assert rows[0] == rows[1]
         found += rows[1:]
     assert by_id(found) == by_id(given)
