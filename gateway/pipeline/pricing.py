@@ -69,8 +69,6 @@ class Pricing:
         elif not exchange.saved and exchange.model != exchange.call.model:
             self._save(exchange, self._dearer(exchange, usage) - cost, "target")
         exchange.cost = cost
-        if cost:
-            self._metrics.count_cost(exchange.router, exchange.provider, exchange.label, cost)
 
     def _dearer(self, exchange: Exchange, usage: Usage) -> int:
         """What the model that the client named would have cost for the same tokens; 0 where that is not known."""

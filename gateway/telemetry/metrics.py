@@ -47,11 +47,12 @@ class Histogram:
         yield f"{name}_sum", labels, self.total
 
 
-_COUNT, _INPUT, _OUTPUT, _SECONDS, _CACHED, _CACHE_WRITE, _REASONING, _AUDIO_INPUT, _AUDIO_OUTPUT, _UNMETERED = range(
-    10
-)
-_FIRST_SECONDS: Final = 10
-_DURATION: Final = 11
+(
+    _COUNT, _INPUT, _OUTPUT, _SECONDS, _COST, _CACHED, _CACHE_WRITE, _REASONING, _AUDIO_INPUT, _AUDIO_OUTPUT,
+    _UNMETERED,
+) = range(11)  # fmt: skip
+_FIRST_SECONDS: Final = 11
+_DURATION: Final = 12
 _FIRST: Final = _DURATION + len(SECONDS) + 1
 _EMPTY: Final = array("d", [0.0] * (_FIRST + len(SECONDS) + 1))
 """The numbers of a cell, by place: what each request adds to stands first, then the buckets of the two histograms."""
@@ -79,7 +80,6 @@ class Metrics:
         self._denials: dict[tuple[str, str, str, str], int] = {}
         self._short_of_money: dict[tuple[str, str, str, str], int] = {}
         self._unpriced: dict[tuple[str, str, str], int] = {}
-        self._costs: dict[tuple[str, str, str], int] = {}
         self._rules: dict[tuple[str, str, str], int] = {}
         self._saved: dict[tuple[str, str], int] = {}
         self._reloads = {"ok": 0, "rejected": 0}
@@ -134,6 +134,9 @@ class Metrics:
                 cell[_AUDIO_OUTPUT] += usage.audio_output
         elif exchange.outcome == "ok" and exchange.provider:
             cell[_UNMETERED] += 1
+        if exchange.cost:
+            cell[_COST] += exchange.cost
+            self.total_cost += exchange.cost
         attempts = self._attempts
         for attempt in exchange.attempts:
             target = (attempt.provider, attempt.label)
@@ -171,15 +174,6 @@ class Metrics:
         """A request that used something whose price is not known."""
         self.total_unpriced += 1
         self._add(self._unpriced, self._bounded(self._unpriced, (router, provider, model)))
-
-    def count_cost(self, router: str, provider: str, model: str, nano: int) -> None:
-        """What a request has cost."""
-        costs, key = self._costs, (router, provider, model)
-        if key in costs:
-            costs[key] += nano
-        else:
-            self._add(costs, self._bounded(costs, key), nano)
-        self.total_cost += nano
 
     def count_saved(self, router: str, by: str, nano: int) -> None:
         """What was not spent for a request, and why: `cache`, `target` or `free-key`."""
@@ -237,6 +231,8 @@ class Metrics:
                     yield "gateway_tokens_total", (*labels, kind), total[place]
             if total[_UNMETERED]:
                 yield "gateway_requests_without_usage_total", labels, total[_UNMETERED]
+            if total[_COST]:
+                yield "gateway_cost_usd_total", labels, total[_COST] / NANO
         for target, count in self._attempts.items():
             yield "gateway_attempts_total", target, count
         for fault, count in self._faults.items():
@@ -255,8 +251,6 @@ class Metrics:
             yield "gateway_rule_decisions_total", decided, count
         for unpriced, count in self._unpriced.items():
             yield "gateway_unpriced_requests_total", unpriced, count
-        for priced, nano in self._costs.items():
-            yield "gateway_cost_usd_total", priced, nano / NANO
         for saved, nano in self._saved.items():
             yield "gateway_saved_usd_total", saved, nano / NANO
         for result, count in self._reloads.items():

@@ -24,6 +24,7 @@ def settled(
     seconds: float = 1.0,
     code: str = "",
     attempts: tuple[Attempt, ...] = (),
+    cost: int | None = None,
 ) -> Exchange:
     exchange = Exchange(
         "1", "POST", "/chat/completions", b"", [], b"", Call("openai", "chat", "", stream=stream), router, 100.0, 0.0
@@ -31,6 +32,7 @@ def settled(
     exchange.provider, exchange.label, exchange.status, exchange.outcome = provider, label, status, outcome
     exchange.usage, exchange.first_byte, exchange.ended, exchange.error_code = usage, first_byte, 100.0 + seconds, code
     exchange.attempts.extend(attempts)
+    exchange.cost = cost
     return exchange
 
 
@@ -166,25 +168,32 @@ def test_denials_are_counted_by_limit_and_by_whether_they_count() -> None:
 
 def test_money_adds_up_to_the_nano_dollar() -> None:
     metrics = Metrics()
-    for _ in range(3):
-        metrics.count_cost("prod", "openai", "gpt-4o", 500_000_001)
+    for status in (200, 200, 499):
+        metrics.settle(settled(status=status, cost=500_000_001))
         metrics.count_saved("prod", "cache", 1_000_000_001)
     metrics.count_saved("prod", "free-key", 7)
     found = table(metrics)
     assert found["gateway_cost_usd_total", ("prod", "openai", "gpt-4o")] == 1.500000003
     assert found["gateway_saved_usd_total", ("prod", "cache")] == 3.000000003
+    assert metrics.total_cost == 1_500_000_003
     assert metrics.total_saved == 3_000_000_010
+
+
+def test_what_costs_nothing_or_nobody_knows_is_no_cost() -> None:
+    metrics = Metrics()
+    metrics.settle(settled(cost=0))
+    metrics.settle(settled())
+    assert "gateway_cost_usd_total" not in {name for name, _ in table(metrics)}
+    assert metrics.total_cost == 0
 
 
 def test_what_is_counted_by_model_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.telemetry.metrics.CELLS", 2)
     metrics = Metrics()
     for number in range(5):
-        metrics.count_cost(f"r{number}", "openai", "gpt-4o", 10**9)
         metrics.count_unpriced(f"r{number}", "openai", "gpt-4o")
         metrics.count_rule(f"r{number}", "auto", "auto:code")
     found = table(metrics)
-    assert found["gateway_cost_usd_total", ("other", "other", "other")] == 3
     assert found["gateway_unpriced_requests_total", ("other", "other", "other")] == 3
     assert found["gateway_rule_decisions_total", ("other", "other", "other")] == 3
 
@@ -193,8 +202,9 @@ def test_label_sets_are_bounded_and_no_request_is_lost(monkeypatch: pytest.Monke
     monkeypatch.setattr("gateway.telemetry.metrics.CELLS", 3)
     metrics = Metrics()
     for number in range(10):
-        metrics.settle(settled(router=f"r{number}"))
+        metrics.settle(settled(router=f"r{number}", cost=10**9))
     metrics.settle(settled(router="r0"))
+    assert table(metrics)["gateway_cost_usd_total", ("other", "other", "other")] == 7
     requests = {labels[:3]: v for (name, labels), v in table(metrics).items() if name == "gateway_requests_total"}
     assert requests == {
         ("r0", "openai", "gpt-4o"): 2,
@@ -211,14 +221,13 @@ def test_every_sample_has_the_labels_of_its_family() -> None:
             stream=True, first_byte=100.1, usage=Usage(input=1), code="draining", attempts=(attempt("a", "b", "cut"),)
         )
     )
-    metrics.settle(settled())
+    metrics.settle(settled(cost=1))
     lossy = settled()
     lossy.losses = ("seed",)
     metrics.settle(lossy)
     metrics.count_denial("prod", "total", "requests", enforced=True)
     metrics.count_unpriced("prod", "alpha", "other")
     metrics.count_rule("prod", "auto", "auto:code")
-    metrics.count_cost("prod", "alpha", "other", 1)
     metrics.count_saved("prod", "cache", 1)
     metrics.count_store_error("timeout")
     metrics.count_spans("exported", 2)
