@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
-from gateway.core.record import Record
+from gateway.core.record import AttemptRecord, Record
+from gateway.core.usage import Usage
 from gateway.store.ledger import postgres, sqlite
 from gateway.store.ledger.migrations import Migration, migrations
 from gateway.store.ledger.protocol import (
@@ -26,7 +28,7 @@ from gateway.store.ledger.protocol import (
     UsageRow,
     cursor_of,
 )
-from tests.support.records import DAY, MIDNIGHT, a_record, cost_of, records
+from tests.support.records import DAY, MIDNIGHT, a_record, alike, by_id, cost_of, records
 
 pytestmark = pytest.mark.real_time
 
@@ -35,6 +37,7 @@ EVER: Final = UsageQuery(0.0, 5e9)
 GIVEN: Final = records(400)
 """Four days and a half."""
 NOON: Final = MIDNIGHT + DAY / 2
+ATTEMPT: Final = AttemptRecord("azure", "gpt-4o", "a", 503, "unavailable", 1e-7)
 
 
 @contextlib.asynccontextmanager
@@ -56,6 +59,26 @@ async def everything(database: LedgerDatabase, **limits: int) -> list[Record]:
 async def test_records_come_back_as_they_were(connect: Connect) -> None:
     async with opened(connect, GIVEN) as database:
         assert await everything(database) == GIVEN
+
+
+async def test_rows_that_share_all_or_nothing_and_rows_with_parts_are_written_together(connect: Connect) -> None:
+    many = [replace(record, caller=f"caller-{n // 2}") for n, record in enumerate(alike(270))]
+    parts = [replace(record, id=f"part-{n}", usage=Usage(9, 9, 0, n + 1)) for n, record in enumerate(alike(40))]
+    tries = [a_record(n, id=f"try-{n}", attempts=(ATTEMPT,) * (n % 4)) for n in range(40)]
+    async with opened(connect, [*many, *parts, *tries]) as database:
+        assert by_id(await everything(database)) == by_id([*many, *parts, *tries])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "NULL", 'a"b', "a\\b\\", "{a,b}", "a','b", "line\nline\ttab", "zoë-用户", "\\x00", "$1 %s ?"]
+)
+async def test_texts_are_written_as_they_are(connect: Connect, text: str) -> None:
+    own = [replace(record, user=text, request_id=text) for record in alike(3)]
+    shared = alike(3, id=f"id{text}", asked=text, error_code=text, losses=(text,))
+    tried = replace(ATTEMPT, model=text, fault=text)
+    tries = [a_record(n, id=f"try-{n}", attempts=(tried,) * (n + 1)) for n in range(2)]
+    async with opened(connect, [*own, *shared, *tries]) as database:
+        assert by_id(await everything(database)) == by_id([*own, *shared, *tries])
 
 
 async def test_records_are_read_page_by_page(connect: Connect) -> None:

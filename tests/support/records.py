@@ -46,6 +46,20 @@ def records(count: int, **changes: Any) -> list[Record]:
     return [a_record(number, **changes) for number in range(count)]
 
 
+def alike(count: int, **changes: Any) -> list[Record]:
+    """They differ in what each has of its own alone."""
+    same = {"caller": "c", "team": "t", "project": "p", "model": "m", "cost": 5, "status": 200, "outcome": "ok"}
+    own = [
+        {"id": f"id-{n}", "time": MIDNIGHT + n, "seconds": n * 0.1, "max_tokens": n, "usage": Usage(n, 4)}
+        for n in range(count)
+    ]
+    return [a_record(1, **{**same, **of_one, **changes}) for of_one in own]
+
+
+def by_id(found: Iterable[Record]) -> list[Record]:
+    return sorted(found, key=lambda record: record.id)
+
+
 def cost_of(found: Iterable[Record]) -> int:
     return sum(record.cost or 0 for record in found)
 

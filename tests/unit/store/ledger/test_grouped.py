@@ -14,10 +14,8 @@ from gateway.core.usage import Usage
 from gateway.store.ledger import sqlite_insert
 from gateway.store.ledger.columns import COLUMNS, record_of
 from gateway.store.ledger.grouped import NO_PARTS, OWN, PARTS, SHARED, GroupedRecords
-from gateway.store.ledger.protocol import UsageQuery
-from gateway.store.ledger.sqlite import SqliteLedger
 from gateway.store.ledger.totals import KEYS, SUMS, team_totals, totals
-from tests.support.records import DAY, MIDNIGHT, a_record, records
+from tests.support.records import DAY, MIDNIGHT, a_record, alike, by_id, records
 
 ATTEMPT = AttemptRecord("openai", "gpt-4o", "main", 200, "", 0.25)
 OTHERS: list[dict[str, Any]] = [
@@ -32,20 +30,6 @@ OTHERS: list[dict[str, Any]] = [
     {"usage": Usage(*range(1, 13))},
     {"time": MIDNIGHT + DAY, "seconds": 1 / 3, "first_byte": 0.0},
 ]
-
-
-def alike(count: int, **changes: Any) -> list[Record]:
-    """They differ in what each has of its own alone."""
-    same = {"caller": "c", "team": "t", "project": "p", "model": "m", "cost": 5, "status": 200, "outcome": "ok"}
-    own = [
-        {"id": f"id-{n}", "time": MIDNIGHT + n, "seconds": n * 0.1, "max_tokens": n, "usage": Usage(n, 4)}
-        for n in range(count)
-    ]
-    return [a_record(1, **{**same, **of_one, **changes}) for of_one in own]
-
-
-def by_id(found: list[Record]) -> list[Record]:
-    return sorted(found, key=lambda record: record.id)
 
 
 def test_records_come_out_as_they_went_in() -> None:
@@ -99,18 +83,6 @@ def test_a_text_that_would_shift_the_others_is_refused() -> None:
     (group,) = GroupedRecords(alike(2, user="a\0b")).groups()
     with pytest.raises(ValueError, match="NUL"):
         group.columns()
-
-
-async def test_rows_of_many_callers_and_with_parts_are_written(tmp_path: Path) -> None:
-    many = [replace(record, caller=f"caller-{n // 2}") for n, record in enumerate(alike(270))]
-    parts = [replace(record, id=f"part-{n}", usage=Usage(9, 9, 0, n + 1)) for n, record in enumerate(alike(40))]
-    database = SqliteLedger(tmp_path / "ledger.db")
-    try:
-        assert await database.insert([*many, *parts]) == 310
-        found = [record async for record in database.records(UsageQuery(0.0, 5e9, limit=1000))]
-        assert by_id(found) == by_id([*many, *parts])
-    finally:
-        await database.close()
 
 
 def test_totals_are_those_of_the_records() -> None:

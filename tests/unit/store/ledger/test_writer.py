@@ -129,6 +129,20 @@ async def test_rows_are_written_together_after_the_window(tmp_path: Path) -> Non
         assert desk.files() == []
 
 
+async def test_no_transaction_has_more_than_a_thousand_rows(tmp_path: Path) -> None:
+    given = records(2500)
+    async with at_work(Desk(tmp_path, queue=10_000)) as desk:
+        await asyncio.sleep(0.01)
+        desk.database.batches.clear()
+        desk.write(given[:2000])
+        await asyncio.sleep(0.2)
+        assert desk.database.batches == [1000, 1000]
+        desk.write(given[2000:])
+        await asyncio.sleep(0.2)
+        assert desk.database.batches == [1000, 1000, 500]
+        assert await desk.kept() == given
+
+
 async def test_what_is_left_at_the_end_is_written(tmp_path: Path) -> None:
     async with at_work(Desk(tmp_path)) as desk:
         desk.write(records(30))
