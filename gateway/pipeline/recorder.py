@@ -17,7 +17,7 @@ from gateway.core.usage import NOTHING_USED
 from gateway.pipeline.identity import end_user
 from gateway.policy.estimate import Estimator, used_by
 from gateway.telemetry.log import Log
-from gateway.telemetry.sink import Sink
+from gateway.telemetry.sink import BulkSink, Sink
 
 Settle = Callable[[Exchange], None]
 
@@ -25,29 +25,31 @@ Settle = Callable[[Exchange], None]
 class Recorder:
     """config: the hash of the config that decides."""
 
-    __slots__ = ("_config", "_estimator", "_log", "_prefix", "_serial", "_sinks")
+    __slots__ = ("_bulk", "_config", "_estimator", "_log", "_prefix", "_serial", "_single")
 
     def __init__(self, sinks: Sequence[Sink], config: str, estimator: Estimator, log: Log) -> None:
-        self._sinks: Final = tuple(sinks)
+        self._bulk: Final = tuple(sink for sink in sinks if isinstance(sink, BulkSink))
+        self._single: Final = tuple(sink for sink in sinks if not isinstance(sink, BulkSink))
         self._config = config
         self._estimator = estimator
         self._log = log
         self._prefix = os.urandom(8).hex()
         self._serial = count(1)
 
-    def __call__(self, exchange: Exchange) -> None:
-        """Record an exchange that has settled."""
-        record = self.record(exchange)
-        for sink in self._sinks:
+    def __call__(self, exchanges: Sequence[Exchange]) -> None:
+        """Record exchanges that have settled. What this raises it raises before any sink has one of them."""
+        records = list(map(self.record, exchanges))
+        for bulk in self._bulk:
             try:
-                sink.write(record, exchange)
+                bulk.write_all(records, exchanges)
             except Exception as bug:
-                # A sink's bug is not the client's: its reply has gone already.
-                self._log.write(
-                    "error",
-                    "a record was lost",
-                    {"request_id": exchange.id, "sink": type(sink).__name__, "error": repr(bug)},
-                )
+                self._tell_lost(bulk, exchanges, bug)
+        for sink in self._single:
+            for record, exchange in zip(records, exchanges, strict=True):
+                try:
+                    sink.write(record, exchange)
+                except Exception as bug:
+                    self._tell_lost(sink, (exchange,), bug)
 
     def record(self, exchange: Exchange) -> Record:
         call = exchange.call
@@ -91,6 +93,15 @@ class Recorder:
             (_tried(attempts[0]),) if len(attempts) == 1 else tuple(map(_tried, attempts)),
             exchange.losses,
         )
+
+    def _tell_lost(self, sink: Sink, exchanges: Sequence[Exchange], bug: Exception) -> None:
+        # A sink's bug is not the client's: its reply has gone already.
+        for exchange in exchanges:
+            self._log.write(
+                "error",
+                "a record was lost",
+                {"request_id": exchange.id, "sink": type(sink).__name__, "error": repr(bug)},
+            )
 
 
 def _tried(attempt: Attempt) -> AttemptRecord:

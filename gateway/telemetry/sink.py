@@ -6,7 +6,8 @@ it cannot take it counts.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from gateway.core.exchange import Exchange
 from gateway.core.record import Record
@@ -30,4 +31,13 @@ class Sink(Protocol):
 
     def trouble(self) -> str | None:
         """What an operator is to know of it now, None when it is well."""
+        ...
+
+
+@runtime_checkable
+class BulkSink(Sink, Protocol):
+    """One that takes what ended together for less than one by one."""
+
+    def write_all(self, records: Sequence[Record], exchanges: Sequence[Exchange]) -> None:
+        """As `write`, each with its exchange."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.record import Record
@@ -27,13 +28,22 @@ class Batch:
         self.segment: Segment | None = None
         self.keeps = False
 
-    def append(self, row: Record) -> int:
-        """Take one; how many there are then."""
-        if self.size and not self.size % CHUNK:
+    def append(self, row: Record) -> None:
+        if len(self.chunks[-1]) >= CHUNK:
             self.chunks.append(GroupedRecords())
         self.chunks[-1].append(row)
         self.size += 1
-        return self.size
+
+    def extend(self, rows: Sequence[Record]) -> None:
+        chunk = self.chunks[-1]
+        if len(chunk) + len(rows) > CHUNK:
+            for row in rows:
+                self.append(row)
+            return
+        append = chunk.append
+        for row in rows:
+            append(row)
+        self.size += len(rows)
 
     def loose(self) -> list[Record]:
         """What is in memory alone."""

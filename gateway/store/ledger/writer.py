@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from asyncio import Task
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from operator import attrgetter, is_
 from typing import Final
 
 from gateway.core.exchange import Exchange
@@ -33,6 +34,7 @@ _OPEN_WITHIN: Final = 2.0
 """Seconds that the start of a process waits for the database, and for what is brought to it first."""
 _SLOW: Final = 1.0
 """Seconds that rows stay in memory alone while the database does not answer."""
+_is_charged: Final = attrgetter("charged")
 
 
 class LedgerWriter:
@@ -96,10 +98,29 @@ class LedgerWriter:
         self._tasks.append(opening)
         await asyncio.wait((opening,), timeout=_OPEN_WITHIN)
 
+    def write_all(self, records: Sequence[Record], exchanges: Sequence[Exchange]) -> None:
+        """Take some that ended together. Raises nothing."""
+        # Now, while they are in the processor's caches, and each step for all of them, while its code is.
+        rows = list(map(fitted, records))
+        batch, more = self._next, len(rows)
+        if (
+            more + self._waiting < self._queue
+            and not self._closed
+            and not any(map(_is_charged, exchanges))
+            and all(map(is_, rows, records))
+        ):
+            batch.extend(rows)
+            self._waiting += more
+            self._note_rows(batch, batch.size - more)
+            return
+        for row, record, exchange in zip(rows, records, exchanges, strict=True):
+            self._write(row, record, exchange)
+
     def write(self, record: Record, exchange: Exchange) -> None:
         """Take one. Raises nothing."""
-        # Now, while it is in the processor's caches.
-        row = fitted(record)
+        self._write(fitted(record), record, exchange)
+
+    def _write(self, row: Record, record: Record, exchange: Exchange) -> None:
         if row is not record and is_clamped(record, row):
             self._count("clamped", 1)
         batch = self._next
@@ -119,14 +140,18 @@ class LedgerWriter:
         if self._closed:
             self._put_away_late(row)
             return
-        size = batch.append(row)
+        batch.append(row)
         self._waiting += 1
         if self._waiting >= self._queue:
             self._tell_full()
-        if size == 1:
+        self._note_rows(batch, batch.size - 1)
+
+    def _note_rows(self, batch: Batch, before: int) -> None:
+        """A batch that had so many rows has more."""
+        if not before:
             batch.began = self._monotonic()
             self._filled.set()
-        elif size == self._queue // 2:
+        if before < self._queue // 2 <= batch.size:
             self._pressed.set()
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,11 +20,16 @@ class House:
     def __init__(self, *, records: bool = True) -> None:
         self.metrics = Metrics()
         self.done: list[str] = []
+        self.together: list[int] = []
         self.settle = Settlement(lambda: 7.0, self.metrics, self._record if records else None, self._price)
 
-    def _record(self, exchange: Exchange) -> None:
-        assert exchange.cost is not None
-        self.done.append(exchange.id)
+    def _record(self, exchanges: Sequence[Exchange]) -> None:
+        assert all(exchange.cost is not None for exchange in exchanges)
+        for exchange in exchanges:
+            if exchange.id == "bug in record":
+                raise KeyError(exchange.id)
+        self.together.append(len(exchanges))
+        self.done += [exchange.id for exchange in exchanges]
 
     def _price(self, exchange: Exchange) -> None:
         if exchange.id == "bug":
@@ -51,6 +57,7 @@ async def test_what_is_recorded_settles_at_the_end_of_the_turn() -> None:
     house.settle(ended("3"))
     await asyncio.sleep(0)
     assert house.done == ["1", "2", "3"]
+    assert house.together == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -78,12 +85,13 @@ async def test_a_bug_in_one_of_many_is_told_and_keeps_no_other_from_settling() -
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
     house = House()
-    for name in ("1", "bug", "2"):
+    for name in ("1", "bug", "2", "bug in record", "3"):
         house.settle(ended(name))
     await asyncio.sleep(0)
-    assert house.done == ["1", "2"]
+    assert house.done == ["1", "2", "3"]
     assert [(one["message"], type(one["exception"])) for one in told] == [
-        ("the request bug did not settle", ValueError)
+        ("the request bug did not settle", ValueError),
+        ("the request bug in record did not settle", KeyError),
     ]
 
 

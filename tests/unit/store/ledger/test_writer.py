@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from gateway.core.exchange import Exchange
 from gateway.core.record import Record
 from gateway.core.usage import Usage
 from gateway.store.ledger.protocol import LedgerDown, Records, UsageQuery
@@ -78,8 +79,13 @@ class Desk:
         )
 
     def write(self, given: Sequence[Record], *, charged: bool = False) -> None:
+        """One by one, as what is charged settles."""
         for record in given:
             self.writer.write(record, CHARGED if charged else PLAIN)
+
+    def write_together(self, given: Sequence[Record], exchanges: Sequence[Exchange] = ()) -> None:
+        """As what ends in one turn of the loop does."""
+        self.writer.write_all(given, exchanges or [PLAIN] * len(given))
 
     async def kept(self) -> list[Record]:
         """What is in the database."""
@@ -141,6 +147,31 @@ async def test_no_transaction_has_more_than_a_thousand_rows(tmp_path: Path) -> N
         await asyncio.sleep(0.2)
         assert desk.database.batches == [1000, 1000, 500]
         assert await desk.kept() == given
+
+
+async def test_what_ends_together_is_written_as_one_by_one(tmp_path: Path) -> None:
+    given = records(2600)
+    absurd = a_record(9000, usage=Usage(10**15))
+    async with at_work(Desk(tmp_path, queue=10_000)) as desk:
+        await asyncio.sleep(0.01)
+        desk.database.batches.clear()
+        for start in range(0, 2600, 650):
+            desk.write_together(given[start : start + 650])
+        desk.write_together([a_record(9001), absurd, a_record(9002)], [PLAIN, PLAIN, CHARGED])
+        assert desk.gauge("gateway_ledger_queue_rows") == 2603
+        assert desk.gauge("gateway_ledger_spool_bytes") > 0
+        await asyncio.sleep(0.2)
+        assert desk.database.batches == [1000, 1000, 603]
+        assert len(await desk.kept()) == 2603
+        assert desk.counts == {"written": 2603, "clamped": 1}
+
+
+async def test_of_what_ends_together_as_much_is_taken_as_there_is_room_for(tmp_path: Path) -> None:
+    async with at_work(Desk(tmp_path, queue=100)) as desk:
+        desk.write_together(records(150))
+        assert desk.counts == {"dropped": 50}
+        await asyncio.sleep(0.2)
+        assert len(await desk.kept()) == 100
 
 
 async def test_what_is_left_at_the_end_is_written(tmp_path: Path) -> None:
