@@ -255,9 +255,10 @@ async def test_a_request_that_is_not_sampled(serve: Serve) -> None:
     assert (cost.upstream, cost.timers, cost.tasks) == (1, 0, 0)
 
 
-RECORDED: Final = 14
-"""More with a ledger: what it has cost (five), the record of it (five), a look whether there is room for it, cut to
-size, and put among those like it. Rows are written many at once."""
+RECORDED: Final = 10 + 8
+"""More with a ledger. For each: what it has cost (four), the record of it (four), cut to size, and put among those like
+it. For all that end in one turn of the loop, however many: the steps that they are taken through together. Rows are
+written many at once."""
 
 
 async def test_a_request_that_is_recorded(serve: Serve, tmp_path: Path) -> None:
