@@ -61,6 +61,8 @@ class Settlement:
         record = self._record
         assert record is not None
         over, self._over = self._over, []
+        if not over:
+            return
         if self._price is not None:
             over = _each(self._price, over)
         try:

@@ -72,6 +72,7 @@ async def test_what_somebody_waits_for_settles_at_once_and_what_ended_before_it_
     assert (house.done, house.metrics.total_requests) == (["1", "2"], 2)
     await asyncio.sleep(0)
     assert house.done == ["1", "2"]
+    assert house.together == [1, 1], "nobody is asked to record nothing"
 
 
 def test_what_nobody_records_settles_at_once_also_where_no_loop_runs() -> None:
