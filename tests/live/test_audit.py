@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-import psutil
 import pytest
 
 from gateway.telemetry.audit_reader import Found, files_of, read_files
@@ -63,7 +62,7 @@ async def test_a_worker_that_is_killed_harms_no_line_of_the_others(tmp_path: Pat
         before = sum(await asyncio.gather(*(ask(program.port, 25) for _ in range(CLIENTS))))
         asking = [asyncio.create_task(ask(program.port, 20 + 40 * number)) for number in range(CLIENTS)]
         await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-        psutil.Process(program.pid).children()[0].kill()
+        program.children()[0].kill()
         await asyncio.gather(*asking, return_exceptions=True)
         await asyncio.to_thread(program.stop)
     found = list(read_files(files_of(path)))

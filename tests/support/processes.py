@@ -18,6 +18,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+import psutil
+
 from tests.support.loopback import unused_port
 
 BOUND: Final = 20.0
@@ -56,12 +58,26 @@ class Program:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def children(self, *, recursive: bool = False) -> list[psutil.Process]:
+        """Those it has started that live: none that has ended, be it collected or not."""
+        living = []
+        for child in psutil.Process(self.pid).children(recursive=recursive):
+            # Between the list and the look another may end, and be collected.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    living.append(child)
+        return living
+
     def kill(self) -> None:
         """Kill it and what it has started, all at once, as a machine does that is out of memory: nothing is put in
-        order.."""
-        for pid in _and_children(self.pid):
-            os.kill(pid, signal.SIGKILL)
+        order."""
+        children = self.children(recursive=True)
+        self._process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self._process.wait(BOUND)
+        assert not psutil.wait_procs(children, BOUND)[1], self.output()
 
     def wait_exit(self, limit: float = BOUND) -> int:
         """The exit status."""
@@ -104,14 +120,6 @@ class Program:
                 self._process.kill()
                 self._process.wait()
         return self._process.returncode
-
-
-def _and_children(pid: int) -> list[int]:
-    found = [pid]
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in listed.read_text().split():
-            found += _and_children(int(child))
-    return found
 
 
 def listens(port: int) -> bool:
