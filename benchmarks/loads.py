@@ -131,6 +131,22 @@ def streams(system: Server | Idle, url: str, body: Path, count: int, seconds: fl
     return msgspec.structs.replace(msgspec.json.decode(report("".join(lines)), type=Streams), cpu=at_end - at_start)
 
 
+@contextmanager
+def rows(url: str, a_second: float, seconds: float) -> Iterator[None]:
+    """Bring rows to the ledger of a server, a little longer than so many seconds, for the time of the block."""
+    count = ("--rows-a-second", f"{a_second:.0f}", "--seconds", str(seconds + 1))
+    load = spawn(python("benchmarks.row_load", "--url", url, *count), LOAD_CORES, {}, subprocess.PIPE, subprocess.PIPE)
+    with ending(load):
+        assert load.stdin is not None
+        assert load.stdout is not None
+        written = load.stdout.readline()
+        load.stdin.write(b"\n")
+        load.stdin.flush()
+        yield
+        written += load.communicate(timeout=seconds + 20)[0]
+    report(written.decode("utf-8", "replace"))
+
+
 def finish(load: subprocess.Popen[bytes], seconds: float) -> str:
     """What the load wrote, once it has ended."""
     with ending(load):

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Final
 
+from benchmarks import loads
 from benchmarks.figures import CONNECTIONS, Bench, Figure, failures, in_turns, middle, post
 from benchmarks.processes import LOAD_CORES, Server, Unready, free_port, running
 from benchmarks.systems import System
@@ -17,6 +18,15 @@ from tests.support.postgres_server import run_postgres
 _PLENTY: Final = {"capacity": 100_000_000, "refill-frequency": "1s"}
 TWO_SCOPES: Final = {"rate-limit": {"per-api-key": _PLENTY, "total": _PLENTY}}
 CACHED: Final = {"cache": {"directive": "max-age=3600", "scope": "router"}}
+
+_NOISE: Final = 1.0
+"""Milliseconds by which the p99 at one connection of the same gateway differs between runs."""
+
+_BESIDE: Final = {
+    "": "beside it: a miss",
+    "none": "beside it: without",
+    "others' rows": "beside it: without, while somebody else brings the server as many rows",
+}
 
 
 def limits(bench: Bench) -> Iterable[Figure]:
@@ -55,7 +65,10 @@ def cache(bench: Bench) -> Iterable[Figure]:
 
 
 def ledger(bench: Bench) -> Iterable[Figure]:
-    """A row for each request, priced, in a file and in a server; nobody is charged, as where there are no quotas."""
+    """A row for each request, priced, in a file and in a server; nobody is charged, as where there are no quotas.
+
+    A server on the load's only core keeps the load waiting, whoever brings it rows. So its latency is also set beside a
+    gateway without a ledger while somebody else brings that server as many: what is left is the gateway's own."""
     with ExitStack() as stack:
         postgres = stack.enter_context(run_postgres())
         # Beside the load, as a server on another machine would be. Its own processes inherit that.
@@ -65,42 +78,54 @@ def ledger(bench: Bench) -> Iterable[Figure]:
             "none": partial(bench.ours, 1, "no-ledger"),
             "sqlite": partial(bench.ours, 1, "sqlite-ledger", None, kept(bench, "sqlite")),
             "postgresql": partial(bench.ours, 1, "postgresql-ledger", None, kept(bench, "postgresql", postgres.url())),
+            "others' rows": partial(bench.ours, 1, "no-ledger-others-rows"),
         }, times=2):  # fmt: skip
-            runs.add(name, bench, system)
-    for name in ("sqlite", "postgresql"):
+            if name == "others' rows":
+                like = runs.alone["postgresql"][-1]
+                with loads.rows(postgres.url(), like.requests / like.seconds, bench.seconds / 2):
+                    runs.add_alone(name, bench, system)
+            else:
+                runs.add(name, bench, system)
+    for name, waits_for_it in (("sqlite", _NOISE), ("postgresql", None)):
         yield runs.cost("ledger", f"ledger, {name}", name, runs, 1.15, "none")
-        yield runs.wait("ledger", f"ledger, {name}", name, runs, None, "none")
+        yield runs.wait("ledger", f"ledger, {name}", name, runs, waits_for_it, "none")
+    yield runs.wait("ledger", "ledger, postgresql", "postgresql", runs, _NOISE, "others' rows")
 
 
 class Runs:
-    """The runs of several systems, by name."""
+    """The runs of several systems, by name: with all connections, and with one."""
 
     def __init__(self) -> None:
-        self.per_request: dict[str, list[float]] = {}
-        self.p99: dict[str, list[float]] = {}
-        self.told: dict[str, str] = {}
+        self.busy: dict[str, list[loads.Whole]] = {}
+        self.alone: dict[str, list[loads.Whole]] = {}
 
     def add(self, name: str, bench: Bench, system: System, *, fresh: bool = False) -> None:
         """A round, with all connections and with one."""
-        busy = post(system, CONNECTIONS, bench.seconds, fresh=fresh)
-        alone = post(system, 1, bench.seconds / 2, fresh=fresh)
-        self.per_request.setdefault(name, []).append(busy.cpu_per_request)
-        self.p99.setdefault(name, []).append(alone.p99)
-        self.told[name] = failures([busy, alone])
+        self.busy.setdefault(name, []).append(post(system, CONNECTIONS, bench.seconds, fresh=fresh))
+        self.add_alone(name, bench, system, fresh=fresh)
+
+    def add_alone(self, name: str, bench: Bench, system: System, *, fresh: bool = False) -> None:
+        self.alone.setdefault(name, []).append(post(system, 1, bench.seconds / 2, fresh=fresh))
 
     def cost(self, group: str, what: str, name: str, beside: Runs, target: float | None, other: str = "") -> Figure:
         """Against the runs of the same name, or of `other`."""
-        ours, theirs = middle(self.per_request[name]), middle(beside.per_request[other or name])
+        ours, theirs = (
+            middle(run.cpu_per_request for run in runs)
+            for runs in (self.busy[name], beside.busy[other or name])
+        )  # fmt: skip
         return Figure(
             group, f"CPU, {what}, {CONNECTIONS} connections", ours / theirs, "x", target, ours, theirs, "us",
-            "; ".join(filter(None, [f"beside it: {'a miss' if not other else 'without'}", self.told[name]])),
+            "; ".join(filter(None, [_BESIDE[other], failures([*self.busy[name], *self.alone[name]])])),
         )  # fmt: skip
 
     def wait(self, group: str, what: str, name: str, beside: Runs, target: float | None, other: str = "") -> Figure:
-        ours, theirs = middle(self.p99[name]) / 1e3, middle(beside.p99[other or name]) / 1e3
+        ours, theirs = (
+            middle(run.p99 for run in runs) / 1e3
+            for runs in (self.alone[name], beside.alone[other or name])
+        )  # fmt: skip
         return Figure(
             group, f"latency, {what}, p99, 1 connection, added", ours - theirs, "ms", target, ours, theirs, "ms",
-            f"beside it: {'a miss' if not other else 'without'}",
+            _BESIDE[other],
         )  # fmt: skip
 
 
