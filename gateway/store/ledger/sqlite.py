@@ -62,7 +62,7 @@ _READERS: Final = 4
 
 _REFUSALS: Final = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError,
-    UnicodeError, ValueError, struct.error, msgspec.EncodeError,
+    ValueError, struct.error, msgspec.EncodeError,
 )  # fmt: skip
 """What is said of a row. All else is said of the file, such as that its disk is full."""
 
