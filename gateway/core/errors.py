@@ -10,7 +10,9 @@ docs/errors.md (a test says so). Texts may change.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
+
+_Error = TypeVar("_Error", "GatewayError", "UpstreamFault")
 
 FaultKind = Literal[
     "connect",  # refused, DNS, connect timeout, reset or stale connection before the head
@@ -164,3 +166,11 @@ class UpstreamFault(Exception):
 
 class Disconnected(Exception):
     """The client has left. Never rendered, never blamed on a target."""
+
+
+def untraced(error: _Error) -> _Error:
+    """An error that is caught for good, without its traceback and what it came from, which nobody reads. The frames in
+    there hold what holds the error: together they would be garbage that waits for the collector, in an outage that of
+    every request."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

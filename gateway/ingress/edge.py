@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
-from gateway.core.errors import Disconnected, GatewayError
+from gateway.core.errors import Disconnected, GatewayError, untraced
 from gateway.core.exchange import Call, Dialect, Exchange, Handler, Headers
 from gateway.core.trace import Trace
 from gateway.dialects.errors import error_headers, render, render_event
@@ -129,6 +129,7 @@ class Edge:
                     exchange.trace = Trace(estimate, granted=self._for_all)
                 reply = await handler(exchange)
             except GatewayError as error:
+                untraced(error)
                 watch.stop()
                 if self._stranger is not None and exchange.call is _NO_CALL and error.status in _OF_A_REQUEST:
                     error = self._stranger(exchange) or error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.core.errors import UpstreamFault
+from gateway.core.errors import UpstreamFault, untraced
 from gateway.core.exchange import Exchange, Reply
 from gateway.dialects.errors import render_event
 from gateway.ingress.body import Send
@@ -49,7 +49,7 @@ async def relay(reply: Reply, exchange: Exchange, send: Send, ends: Callable[[],
                 await reply.close()
     except UpstreamFault as fault:
         exchange.outcome = "broken"
-        error = error_of(fault, exchange.provider)
+        error = error_of(untraced(fault), exchange.provider)
         exchange.error_code = error.code
         if exchange.call.stream and not (writing or fault.told or exchange.gone):
             event = render_event(exchange.call.dialect, exchange.call, error, exchange.id)

@@ -66,7 +66,7 @@ class Watch:
 
     def start(self) -> None:
         """Watch the connection from now on. Not before the body has been read."""
-        if self._watcher is None:
+        if self._watcher is None and not self.stopped:
             self._unset()
             self._watcher = asyncio.get_running_loop().create_task(self._wait())
 
@@ -75,6 +75,8 @@ class Watch:
         self._unset()
         if self._watcher is not None:
             self._watcher.cancel()
+            # It knows this watch: together they would be garbage that waits for the collector.
+            self._watcher = None
 
     def ring(self) -> None:
         if not self._reading:

@@ -12,7 +12,7 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, untraced
 from gateway.core.exchange import Exchange, Handler, Reply
 from gateway.core.usage import NOTHING_USED
 from gateway.dialects.replay.forms import wanted_form
@@ -102,6 +102,7 @@ class Fetches:
             flight = self.begin(exchange, name, self._largest)
             return await self.lead(exchange, flight, name, question, "miss", wish)
         except GatewayError as failure:
+            untraced(failure)
             if spare is not None and is_upstreams(failure):
                 age = max(0.0, self._wall() - spare.created)
                 stale = self._answers.give(exchange, spare, question, "stale", age)

@@ -6,7 +6,7 @@ by anybody, or be done when somebody does it already.
 
 from __future__ import annotations
 
-from gateway.core.errors import GatewayError, UpstreamFault
+from gateway.core.errors import GatewayError, UpstreamFault, untraced
 from gateway.core.exchange import Exchange
 from gateway.pipeline.cache_fetch import LEASE, Fetches
 from gateway.pipeline.cache_flight import Flight
@@ -59,8 +59,10 @@ class Refreshes:
                     if reply.close is not None:
                         await reply.close()
         except GatewayError as error:
+            untraced(error)
             again.outcome, again.status, again.error_code = "error", error.status, error.code
         except UpstreamFault as fault:
+            untraced(fault)
             again.outcome, again.error_code = "broken", fault.kind
         finally:
             if holder:

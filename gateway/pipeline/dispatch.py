@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.errors import UpstreamFault
+from gateway.core.errors import UpstreamFault, untraced
 from gateway.core.exchange import Call, Exchange, Headers, Reply
 from gateway.core.secret import LentSecret
 from gateway.dialects.faults import bad_body, fault_of
@@ -296,6 +296,7 @@ class Dispatch:
             if tap is None or not (fault.told and tap.complete):
                 raise
             # The dialect has an orderly end for a failure, and the client has it.
+            untraced(fault)
             exchange.outcome = "broken"
             exchange.error_code = "upstream_failed"
         except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.clock import Clock
-from gateway.core.errors import Disconnected, UpstreamFault
+from gateway.core.errors import Disconnected, UpstreamFault, untraced
 from gateway.core.exchange import Attempt, Exchange, Reply
 from gateway.core.trace import Trace
 from gateway.dialects.losses import labels, shown
@@ -126,7 +126,7 @@ class Failover:
         try:
             return await self._attempt(exchange, target, key, deadline, original)
         except UpstreamFault as fault:
-            return await self._again(exchange, plan, target, key, fault, deadline, original)
+            return await self._again(exchange, plan, target, key, untraced(fault), deadline, original)
 
     def _note(self, trace: Trace, exchange: Exchange, plan: Plan, usable: list[Target], now: float) -> None:
         note_route(trace, self._strategy, self._limits, self._retry, plan.key_hints)
@@ -223,7 +223,7 @@ class Failover:
             try:
                 return await self._attempt(exchange, target, key, deadline, original)
             except UpstreamFault as another:
-                fault = another
+                fault = untraced(another)
         if exchange.gone:
             raise Disconnected
         raise error_after(exchange, fault, self._refusals(plan, self._now()))

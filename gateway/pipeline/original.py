@@ -6,7 +6,7 @@ of the original, never of another translation, and one that would lose what chan
 
 from __future__ import annotations
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, untraced
 from gateway.core.exchange import Exchange
 from gateway.dialects.canonical import Echo, Loss, Request
 from gateway.dialects.prompt_cache import marked
@@ -59,7 +59,7 @@ class Original:
                 translation = Translation(way, write(way, request), self._echo_for(way.facts.model, request))
         except GatewayError as error:
             # A target that speaks the client's own dialect may know what we do not.
-            self.unreadable = error
+            self.unreadable = untraced(error)
             return None
         missed = [loss for loss in translation.losses if self._carriage.reject_losses or loss.effect == "meaning"]
         if missed:

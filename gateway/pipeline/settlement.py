@@ -50,6 +50,8 @@ class Settlement:
             self._price(exchange)
         for settle in exchange.on_settle:
             settle(exchange)
+        # What they hold may hold the exchange: together they would be garbage that waits for the collector.
+        exchange.on_settle.clear()
         if exchange.on_refusal and exchange.error_code in REFUSED:
             for give_back in exchange.on_refusal:
                 give_back()
