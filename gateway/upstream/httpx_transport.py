@@ -11,7 +11,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import AsyncGeneratorType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httpx2
 
@@ -75,7 +75,7 @@ class HttpxTransport:
         parts: list[bytes] = []
         size = 0
         try:
-            async for part in response.aiter_raw():
+            async for part in _body_of(response):
                 parts.append(part)
                 size += len(part)
                 if size > self._max_whole:
@@ -83,7 +83,7 @@ class HttpxTransport:
         except Exception as failure:
             raise UpstreamFault("cut", _describe(failure), status=response.status_code) from None
         finally:
-            await response.aclose()
+            await _release(response)
         if size > self._max_whole:
             raise UpstreamFault(
                 "unavailable", f"the reply is larger than {self._max_whole} bytes", status=response.status_code
@@ -121,8 +121,9 @@ class _Stream:
 
     async def _read(self) -> AsyncGenerator[bytes, None]:
         try:
-            async for chunk in self._response.aiter_raw():
+            async for chunk in _body_of(self._response):
                 yield chunk
+            await _release(self._response)
         except Exception as failure:
             raise UpstreamFault("cut", _describe(failure), status=self._response.status_code) from None
         self._open.discard(self)
@@ -137,6 +138,32 @@ class _Stream:
             raise RuntimeError("the stream is being read: cancel its reader first")
         self._open.discard(self)
         await self._response.aclose()
+
+
+def _body_of(response: httpx2.Response) -> httpx2.AsyncByteStream:
+    """The body as it comes, which leaves the connection to whoever reads it."""
+    stream = response.stream
+    assert isinstance(stream, httpx2.AsyncByteStream)
+    return stream
+
+
+async def _release(response: httpx2.Response) -> None:
+    """Give the connection back, for the next request; not if it has more on it than this reply. httpx2 would take that
+    for the next reply, and so give one caller what another was sent."""
+    try:
+        if _is_followed(response):
+            await response.extensions["network_stream"].aclose()
+    finally:
+        await response.aclose()
+
+
+def _is_followed(response: httpx2.Response) -> bool:
+    """Whether the provider has sent something behind the end of its reply. Only h11 knows, below what is public; where
+    it is not found, no connection is used twice."""
+    below: Any = response.stream
+    for name in ("_stream", "_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        below = getattr(below, name, None)
+    return below is None or bool(below.trailing_data[0])
 
 
 def _describe(failure: Exception) -> str:
