@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeVar
 
-_Error = TypeVar("_Error", "GatewayError", "UpstreamFault")
-
 FaultKind = Literal[
     "connect",  # refused, DNS, connect timeout, reset or stale connection before the head
     "silent",  # no head, or a head but no first event, within the time allowed
@@ -166,6 +164,9 @@ class UpstreamFault(Exception):
 
 class Disconnected(Exception):
     """The client has left. Never rendered, never blamed on a target."""
+
+
+_Error = TypeVar("_Error", GatewayError, UpstreamFault)
 
 
 def untraced(error: _Error) -> _Error:
